@@ -1,3 +1,10 @@
+/** Whole-memory views. The object stays the same; its fields are replaced when the memory grows, so do not copy them out. */
+export interface HeapView {
+  readonly f32: Float32Array
+  readonly i32: Int32Array
+  readonly u8: Uint8Array
+}
+
 /** The memory of the cpu backend: one growing WebAssembly memory and its allocator. */
 export interface Heap {
   readonly memory: WebAssembly.Memory
@@ -5,13 +12,171 @@ export interface Heap {
   readonly shared: boolean
   /** Declared maximum of `memory`, in pages of 64 KiB; modules that import it must declare the same. */
   readonly maximumPages: number
+  /** The whole memory, for access without making a view: the value at byte address p is `view.f32[p >>> 2]`. */
+  readonly view: HeapView
   /** A view of `length` float32 (int32) values at byte address `pointer`. Do not keep it across an allocation. */
   f32(pointer: number, length: number): Float32Array
   i32(pointer: number, length: number): Int32Array
-  /** Byte address of at least `bytes` bytes, 64-byte aligned, contents undefined. Throws a named error when 4 GiB are exhausted. */
+  /**
+   * Byte address of at least `bytes` bytes, 64-byte aligned, contents undefined. The block is a multiple of 64 bytes, so
+   * a vector that starts inside an array may be loaded and stored whole. Throws a named error when the memory is exhausted.
+   */
   allocate(bytes: number): number
   free(pointer: number): void
-  /** Bytes handed out and not freed, and the high-water mark of that. */
+  /** Byte address of at least `bytes` bytes for use within one kernel call; the next call of `scratch` may return the same. */
+  scratch(bytes: number): number
+  /** Bytes handed out and not freed (rounded up to block sizes), and the high-water mark of that. */
   readonly bytesLive: number
   readonly bytesPeak: number
+}
+
+const pageBytes = 65536
+const unitBytes = 64
+/** Kept in front of each block for its class, a whole unit so that blocks stay aligned. */
+const headerBytes = unitBytes
+const growthBytes = 64 * 2 ** 20
+
+/**
+ * Size class of a block of `units` (64 bytes each): exact up to 16 units, then 8 classes per doubling, so that a block is
+ * at most an eighth larger than asked.
+ */
+const classOf = (units: number): number => {
+  if (units <= 16) return units
+  const exponent = 31 - Math.clz32(units - 1)
+  return 16 + (exponent - 4) * 8 + ((units - 1) >>> (exponent - 3)) - 7
+}
+
+const classUnits = (sizeClass: number): number => {
+  if (sizeClass <= 16) return sizeClass
+  const doubling = (sizeClass - 17) >>> 3
+  return (((sizeClass - 17) & 7) + 9) * 2 ** (doubling + 1)
+}
+
+const classCount = classOf(2 ** 26) + 1
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
+
+/**
+ * Creates a heap. A freed block goes to the free list of its class and is handed out again by the next allocation of that
+ * class, so allocating and freeing take constant time and a training step that repeats its shapes stops growing.
+ */
+export const createHeap = ({
+  maximumPages = 65536,
+  shared = typeof SharedArrayBuffer !== 'undefined',
+}: {
+  readonly maximumPages?: number
+  readonly shared?: boolean
+} = {}): Heap => {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: maximumPages, shared })
+  const view = { f32: new Float32Array(0), i32: new Int32Array(0), u8: new Uint8Array(0) }
+  const free: number[][] = Array.from({ length: classCount }, () => [])
+  let capacity = 0
+  // The first unit stays unused, so that 0 is never the address of a block.
+  let top = unitBytes
+  let bytesLive = 0
+  let bytesPeak = 0
+  let scratchPointer = 0
+  let scratchBytes = 0
+
+  const refresh = () => {
+    const { buffer } = memory
+    view.f32 = new Float32Array(buffer)
+    view.i32 = new Int32Array(buffer)
+    view.u8 = new Uint8Array(buffer)
+    capacity = buffer.byteLength
+  }
+  refresh()
+
+  const tryGrow = (bytes: number): boolean => {
+    const pages = Math.ceil(bytes / pageBytes)
+    if (capacity / pageBytes + pages > maximumPages) return false
+    try {
+      memory.grow(pages)
+    } catch {
+      return false
+    }
+    refresh()
+    return true
+  }
+
+  /** Extends the used part by a block of this class; 0 when the memory cannot hold it. */
+  const extend = (sizeClass: number): number => {
+    const end = top + headerBytes + classUnits(sizeClass) * unitBytes
+    if (end > capacity) {
+      const missing = end - capacity
+      if (!tryGrow(Math.max(missing, Math.min(capacity, growthBytes))) && !tryGrow(missing)) return 0
+    }
+    const pointer = top + headerBytes
+    top = end
+    return pointer
+  }
+
+  /** The smallest free block of a larger class, which is better than failing; 0 when there is none. */
+  const borrow = (sizeClass: number): number => {
+    for (let larger = sizeClass + 1; larger < classCount; larger++) {
+      const pointer = free[larger]!.pop()
+      if (pointer !== undefined) {
+        view.i32[(pointer - headerBytes) >>> 2] = larger
+        return pointer
+      }
+    }
+    return 0
+  }
+
+  const allocate = (bytes: number): number => {
+    const units = Math.max(1, Math.ceil(bytes / unitBytes))
+    const sizeClass = units <= 2 ** 26 ? classOf(units) : classCount
+    let pointer = free[sizeClass]?.pop() ?? 0
+    if (pointer === 0 && sizeClass < classCount) {
+      pointer = extend(sizeClass)
+      if (pointer !== 0) view.i32[(pointer - headerBytes) >>> 2] = sizeClass
+      else pointer = borrow(sizeClass)
+    } else if (pointer !== 0) view.i32[(pointer - headerBytes) >>> 2] = sizeClass
+    if (pointer === 0) {
+      throw new Error(
+        `heap allocate: the memory is exhausted, asked ${mebibytes(bytes)} with ${mebibytes(bytesLive)} live of at most ${mebibytes(maximumPages * pageBytes)}; reduce the batch size or dispose tensors that are no longer needed`,
+      )
+    }
+    bytesLive += classUnits(view.i32[(pointer - headerBytes) >>> 2]!) * unitBytes
+    if (bytesLive > bytesPeak) bytesPeak = bytesLive
+    return pointer
+  }
+
+  const release = (pointer: number) => {
+    const header = (pointer - headerBytes) >>> 2
+    const sizeClass = view.i32[header]!
+    if (pointer < 2 * unitBytes || pointer >= top || !(sizeClass > 0 && sizeClass < classCount)) {
+      throw new Error(`heap free: address ${pointer} is not a live block; free each block once`)
+    }
+    view.i32[header] = -sizeClass
+    free[sizeClass]!.push(pointer)
+    bytesLive -= classUnits(sizeClass) * unitBytes
+  }
+
+  return {
+    memory,
+    shared,
+    maximumPages,
+    view,
+    f32: (pointer, length) => new Float32Array(view.f32.buffer, pointer, length),
+    i32: (pointer, length) => new Int32Array(view.i32.buffer, pointer, length),
+    allocate,
+    free: release,
+    scratch(bytes) {
+      if (bytes > scratchBytes) {
+        if (scratchPointer !== 0) release(scratchPointer)
+        scratchPointer = 0
+        scratchBytes = 0
+        scratchPointer = allocate(bytes)
+        scratchBytes = bytes
+      }
+      return scratchPointer
+    },
+    get bytesLive() {
+      return bytesLive
+    },
+    get bytesPeak() {
+      return bytesPeak
+    },
+  }
 }

@@ -52,8 +52,12 @@ const plain = {
   i32LeU: 0x4d,
   i32GeS: 0x4e,
   i32GeU: 0x4f,
+  f32Eq: 0x5b,
+  f32Ne: 0x5c,
   f32Lt: 0x5d,
   f32Gt: 0x5e,
+  f32Le: 0x5f,
+  f32Ge: 0x60,
   i32Add: 0x6a,
   i32Sub: 0x6b,
   i32Mul: 0x6c,
@@ -73,6 +77,7 @@ const plain = {
   f32Div: 0x95,
   f32Min: 0x96,
   f32Max: 0x97,
+  f32ConvertI32S: 0xb2,
   select: 0x1b,
   drop: 0x1a,
   return: 0x0f,
@@ -84,6 +89,10 @@ const plain = {
 const simd = {
   i32x4Splat: 0x11,
   f32x4Splat: 0x13,
+  i32x4Eq: 0x37,
+  i32x4Ne: 0x38,
+  i32x4LtS: 0x39,
+  i32x4GtS: 0x3b,
   f32x4Eq: 0x41,
   f32x4Ne: 0x42,
   f32x4Lt: 0x43,
@@ -107,6 +116,8 @@ const simd = {
   i32x4Add: 0xae,
   i32x4Sub: 0xb1,
   i32x4Mul: 0xb5,
+  i32x4MinS: 0xb6,
+  i32x4MaxS: 0xb8,
   f32x4Abs: 0xe0,
   f32x4Neg: 0xe1,
   f32x4Sqrt: 0xe3,
@@ -215,6 +226,18 @@ export class FunctionBuilder {
   mem(name: MemoryInstruction, offset = 0): this {
     const [code, isSimd, align] = memory[name]
     return isSimd ? this.raw(0xfd, ...unsignedLeb(code), align, ...unsignedLeb(offset)) : this.raw(code, align, ...unsignedLeb(offset))
+  }
+  /** Stores the first one or two 32-bit lanes of a vector; takes address, value. */
+  storeLanes(count: 1 | 2, offset = 0): this {
+    return this.raw(0xfd, count === 1 ? 0x5a : 0x5b, 2, ...unsignedLeb(offset), 0)
+  }
+  /** memory.copy: takes destination, source, bytes; the ranges may overlap. */
+  memoryCopy(): this {
+    return this.raw(0xfc, 0x0a, 0, 0)
+  }
+  /** memory.fill: takes destination, byte value, bytes. */
+  memoryFill(): this {
+    return this.raw(0xfc, 0x0b, 0)
   }
   /** i8x16.shuffle given as four 32-bit lanes, 0..3 from the first operand and 4..7 from the second. */
   shuffle32(lanes: readonly [number, number, number, number]): this {

@@ -1,0 +1,69 @@
+import { setFlagsFromString } from 'node:v8'
+import type { Heap } from '../heap.ts'
+import { ModuleBuilder } from './assembler.ts'
+
+/** The exported functions of a linked module; addresses and counts are i32, scalars f32. */
+export type Linked = Record<string, (...args: number[]) => number>
+
+export interface BuildOptions {
+  /** Whether the code may use `f32x4RelaxedMadd`; without it, a multiply and an add, each rounded. */
+  readonly fma: boolean
+}
+
+let exact = false
+let supported: boolean | undefined
+
+const probe = (): boolean => {
+  const m = new ModuleBuilder()
+  m.function('probe', [], f => {
+    f.f32x4(1).f32x4(1).f32x4(1).simd('f32x4RelaxedMadd').op('drop')
+  })
+  return WebAssembly.validate(m.encode({ shared: false, maximumPages: 1 }))
+}
+
+/** Node 20 has relaxed SIMD behind a flag, which takes effect for modules compiled after it is set. */
+const detect = (): boolean => {
+  if (probe()) return true
+  setFlagsFromString('--experimental-wasm-relaxed-simd')
+  return probe()
+}
+
+/** Whether kernels are emitted with fused multiply-add: the engine has it and exact arithmetic is off. */
+export const hasFma = (): boolean => {
+  supported ??= detect()
+  return supported && !exact
+}
+
+/**
+ * Exact arithmetic: every multiply and add rounds on its own, so results are the same bits on every host. A relaxed
+ * multiply-add may round once or twice, as the processor likes. Kernels linked before keep their mode; `link` looks again.
+ */
+export const setExactArithmetic = (on: boolean): void => {
+  exact = on
+}
+
+/** Whether exact arithmetic is on; kernels that trade accuracy for speed (Winograd) then take the direct path. */
+export const isExactArithmetic = (): boolean => exact
+
+type Cache = Map<string, Linked>
+const caches = new WeakMap<Heap, { readonly fused: Cache; readonly plain: Cache }>()
+
+/** Compiles the module that `build` emits and links it with the heap's memory; cached by heap, key and use of FMA. */
+export const link = (heap: Heap, key: string, build: (m: ModuleBuilder, options: BuildOptions) => void): Linked => {
+  let both = caches.get(heap)
+  if (!both) {
+    both = { fused: new Map(), plain: new Map() }
+    caches.set(heap, both)
+  }
+  const fma = hasFma()
+  const cache = fma ? both.fused : both.plain
+  let linked = cache.get(key)
+  if (!linked) {
+    const m = new ModuleBuilder()
+    build(m, { fma })
+    const module = new WebAssembly.Module(m.encode(heap))
+    linked = new WebAssembly.Instance(module, { env: { memory: heap.memory } }).exports as Linked
+    cache.set(key, linked)
+  }
+  return linked
+}
