@@ -5,6 +5,8 @@
  * (gpu). Its gradient is its symbolic derivative, which is an expression again (see derivative.ts).
  */
 
+import { linearise } from './linear.ts'
+
 export type UnaryName = 'neg' | 'abs' | 'exp' | 'log' | 'sqrt' | 'sin' | 'cos' | 'tanh' | 'sigmoid' | 'erf' | 'floor'
 export type BinaryName = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max' | 'lt' | 'le' | 'eq'
 
@@ -15,7 +17,7 @@ export type Expr =
   | { readonly kind: 'param'; readonly index: number }
   | { readonly kind: 'const'; readonly value: number }
   | { readonly kind: 'unary'; readonly name: UnaryName; readonly x: Expr }
-  /** `lt`, `le`, `eq` give 1 or 0. */
+  /** `lt`, `le`, `eq` give 1 or 0. `min` and `max` of a NaN are NaN; of two zeros either. */
   | { readonly kind: 'binary'; readonly name: BinaryName; readonly a: Expr; readonly b: Expr }
   /** `condition != 0 ? a : b`; the branch not taken never contributes, not even a NaN. */
   | { readonly kind: 'select'; readonly condition: Expr; readonly a: Expr; readonly b: Expr }
@@ -59,19 +61,4 @@ export const select = (condition: Expr, a: Expr, b: Expr): Expr =>
   a.kind === 'const' && b.kind === 'const' && a.value === b.value ? a : { kind: 'select', condition, a, b }
 
 /** A canonical text of an expression: equal text means the same function. Used as cache key of compiled kernels. */
-export const exprKey = (e: Expr): string => {
-  switch (e.kind) {
-    case 'input':
-      return `x${e.index}`
-    case 'param':
-      return `p${e.index}`
-    case 'const':
-      return Object.is(e.value, -0) ? '-0' : String(e.value)
-    case 'unary':
-      return `${e.name}(${exprKey(e.x)})`
-    case 'binary':
-      return `${e.name}(${exprKey(e.a)},${exprKey(e.b)})`
-    case 'select':
-      return `select(${exprKey(e.condition)},${exprKey(e.a)},${exprKey(e.b)})`
-  }
-}
+export const exprKey = (e: Expr): string => linearise(e).key
