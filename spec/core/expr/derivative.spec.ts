@@ -15,7 +15,9 @@ describe('derivative', () => {
     const safeDiv = (a: E.Expr, b: E.Expr) => E.div(a, E.add(E.constant(1), E.mul(b, b)))
     const safeSqrt = (e: E.Expr) => E.sqrt(E.add(E.constant(1), E.mul(e, e)))
     const arbitrary = expressions([...smoothUnaries, safeSqrt, E.abs], [E.add, E.sub, E.mul, safeDiv, E.min, E.max])
-    const point = fc.tuple(fc.double({ min: -2, max: 2, noNaN: true }), fc.double({ min: -2, max: 2, noNaN: true }))
+    // Off zero, where odd functions tie and the pinned subgradient need not be the slope.
+    const coordinate = fc.integer({ min: -1000, max: 999 }).map(k => (k + 0.37) / 500)
+    const point = fc.tuple(coordinate, coordinate)
     fc.assert(
       fc.property(arbitrary, point, fc.nat(1), (e, [x0, x1], index) => {
         const h = 1e-5
