@@ -106,6 +106,8 @@ const simd = {
   v128Xor: 0x51,
   v128Bitselect: 0x52,
   v128AnyTrue: 0x53,
+  f32x4DemoteF64x2Zero: 0x5e,
+  f64x2PromoteLowF32x4: 0x5f,
   f32x4Ceil: 0x67,
   f32x4Floor: 0x68,
   f32x4Trunc: 0x69,
@@ -129,6 +131,9 @@ const simd = {
   f32x4Max: 0xe9,
   f32x4Pmin: 0xea,
   f32x4Pmax: 0xeb,
+  f64x2Add: 0xf0,
+  f64x2Sub: 0xf1,
+  f64x2Mul: 0xf2,
   i32x4TruncSatF32x4S: 0xf8,
   f32x4ConvertI32x4S: 0xfa,
   f32x4RelaxedMadd: 0x105,
@@ -210,6 +215,10 @@ export class FunctionBuilder {
   f32x4(value: number): this {
     const bytes = new Uint8Array(new Float32Array([value, value, value, value]).buffer)
     return this.raw(0xfd, 0x0c, ...bytes)
+  }
+  /** A v128 constant of two equal doubles. */
+  f64x2(value: number): this {
+    return this.raw(0xfd, 0x0c, ...new Uint8Array(new Float64Array([value, value]).buffer))
   }
   /** A v128 constant of four equal integers. */
   i32x4(value: number): this {

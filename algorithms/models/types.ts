@@ -1,0 +1,13 @@
+import type { Tensor } from '../../core/index.ts'
+
+/** Flat parameters keyed by the state-dict names of the published checkpoint. */
+export type Parameters = Readonly<Record<string, Tensor>>
+
+/**
+ * The noise predictor epsilonTheta(x_t, t) with its parameters fixed.
+ * xT: [batch, channels, height, width] in diffusion range; t: one timestep per image; result as xT.
+ */
+export type EpsilonModel = (xT: Tensor, t: readonly number[]) => Tensor
+
+/** A classifier with its parameters fixed: images [batch, channels, height, width], pixels in [0,1], to logits [batch, classes]. */
+export type Classifier = (images: Tensor) => Tensor

@@ -1,0 +1,28 @@
+import type { DType } from './backends/backend.ts'
+import type { OpDefinition } from './op.ts'
+import { formatShape } from './shape.ts'
+import { attachNode, isRecording, refuseTraced } from './tape.ts'
+import { makeTensor, type Tensor } from './tensor.ts'
+
+/** Runs an op on the backend of its inputs and, while a gradient is being traced, notes it on the tape. */
+export const apply = <Attributes>(op: OpDefinition<Attributes>, inputs: readonly Tensor[], attributes: Attributes): Tensor => {
+  const backend = inputs[0]!.backend
+  for (const input of inputs) {
+    if (input.disposed)
+      throw new Error(`${op.name}: an input of shape ${formatShape(input.shape)} was disposed; keep() it or return it from tidy()`)
+    if (input.backend !== backend) {
+      throw new Error(`${op.name}: inputs live on "${backend.name}" and "${input.backend.name}"; create them on one backend`)
+    }
+  }
+  const shape = op.shape(
+    inputs.map(input => input.shape),
+    attributes,
+  )
+  refuseTraced(op.name, inputs)
+  const dtype: DType = backend.floatType
+  const output = makeTensor(backend, backend.run(op, inputs, attributes, shape, dtype), shape)
+  if (isRecording() && inputs.some(input => input.node)) {
+    attachNode(output, op.name, inputs, outputGradient => op.gradient({ inputs, output, attributes, outputGradient }))
+  }
+  return output
+}

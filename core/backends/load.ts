@@ -1,0 +1,26 @@
+import { type Backend, setBackend } from './backend.ts'
+
+const makers: Record<string, () => Promise<Backend>> = {
+  reference: async () => (await import('./reference/reference.ts')).createReference(),
+  fakeAsync: async () => (await import('./reference/reference.ts')).createFakeAsync(),
+  cpu: async () => (await import('./cpu/cpu.ts')).createCpu(),
+}
+
+const loaded = new Map<string, Promise<Backend>>()
+
+export const backendNames: readonly string[] = Object.keys(makers)
+
+/** The backend of that name, made on first use. Throws when there is none. */
+export const loadBackend = (name: string): Promise<Backend> => {
+  const make = makers[name]
+  if (!make) return Promise.reject(new Error(`backend: there is no "${name}"; choose one of ${backendNames.join(', ')}`))
+  let backend = loaded.get(name)
+  if (!backend) {
+    backend = make()
+    loaded.set(name, backend)
+  }
+  return backend
+}
+
+/** Loads a backend and makes it the current one. */
+export const useBackend = async (name: string): Promise<Backend> => setBackend(await loadBackend(name))

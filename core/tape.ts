@@ -1,0 +1,58 @@
+import type { Tensor } from './tensor.ts'
+
+/**
+ * The tape: while a gradient is traced, each op whose input is traced leaves a node on its output. A node knows its
+ * inputs and how to turn the gradient of its output into theirs. Nodes are numbered in order of creation, so descending
+ * numbers are a valid order for the backward pass.
+ */
+export interface Node {
+  readonly id: number
+  readonly name: string
+  readonly inputs: readonly Tensor[]
+  readonly output: Tensor
+  readonly gradient: (outputGradient: Tensor) => readonly ((() => Tensor) | null)[]
+}
+
+let nextId = 0
+let depth = 0
+let checkpointing: boolean = false
+
+export const isRecording = (): boolean => depth > 0
+
+export const attachNode = (output: Tensor, name: string, inputs: readonly Tensor[], gradient: Node['gradient']): void => {
+  output.node = { id: nextId++, name, inputs, output, gradient }
+}
+
+/** Runs `body` while ops on traced tensors are noted. */
+export const recording = <T>(body: () => T): T => {
+  const before = checkpointing
+  depth++
+  checkpointing = false
+  try {
+    return body()
+  } finally {
+    depth--
+    checkpointing = before
+  }
+}
+
+/** Runs `body` without noting anything; touching a traced tensor there is an error, since its gradient would be lost. */
+export const notRecording = <T>(body: () => T): T => {
+  const before = { depth, checkpointing }
+  depth = 0
+  checkpointing = true
+  try {
+    return body()
+  } finally {
+    depth = before.depth
+    checkpointing = before.checkpointing
+  }
+}
+
+export const refuseTraced = (operation: string, inputs: readonly Tensor[]): void => {
+  if (checkpointing && inputs.some(input => input.node)) {
+    throw new Error(
+      `${operation}: a checkpointed function closes over a traced tensor, whose gradient would be lost; pass it as an argument`,
+    )
+  }
+}
