@@ -34,7 +34,7 @@ export const duplicateKey = (json: string): string | null => {
 /** The index after the closing quote of the string that opens at `start`. */
 const stringEnd = (json: string, start: number): number => {
   let i = start + 1
-  while (json[i] !== '"') i += 1
+  while (json[i] !== '"') i += json[i] === '\\' ? 2 : 1
   return i + 1
 }
 
