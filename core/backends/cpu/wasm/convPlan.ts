@@ -43,9 +43,10 @@ export interface ConvPlan {
   /** The source with its border of zeros; without a border it is read in place. */
   readonly padded: { readonly top: number; readonly left: number; readonly height: number; readonly width: number }
   readonly hasBorder: boolean
-  /** Channels of the result per group, and the floats between their weights. */
+  /** Channels of the result per group; floats between the weights of two of them, and of two groups. */
   readonly rows: number
   readonly weightRowPitch: number
+  readonly weightGroupPitch: number
   readonly outputChannels: number
   readonly outputPlane: number
   readonly phases: readonly ConvPhase[]
@@ -87,6 +88,7 @@ export const forwardPlan = (g: ConvGeometry, images: number): ConvPlan => {
     hasBorder: plane > g.height * g.width,
     rows: g.outChannels / g.groups,
     weightRowPitch: channels * kh * kw,
+    weightGroupPitch: (g.outChannels / g.groups) * channels * kh * kw,
     outputChannels: g.outChannels,
     outputPlane,
     phases: [
@@ -154,6 +156,7 @@ export const inputGradPlan = (g: ConvGeometry, images: number): ConvPlan => {
     hasBorder: plane > g.outHeight * g.outWidth,
     rows,
     weightRowPitch: kh * kw,
+    weightGroupPitch: sources * rows * kh * kw,
     outputChannels: g.inChannels,
     outputPlane,
     phases: y.phases.flatMap(py => x.phases.map(px => phase(py, px))),

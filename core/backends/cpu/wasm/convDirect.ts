@@ -1,0 +1,208 @@
+import type { Heap } from '../heap.ts'
+import type { ModuleBuilder } from './assembler.ts'
+import { buildConvGather } from './convGather.ts'
+import { type ConvGeometry, type ConvPhase, type ConvPlan, forwardPlan, inputGradPlan, type Offsets } from './convPlan.ts'
+import { buildGemm, edgeBytes } from './gemm.ts'
+import { type BuildOptions, type Linked, link } from './link.ts'
+
+/** Pixels and taps per block: 288 KiB packed, which stays in the second-level cache. */
+const blockPixels = 256
+const blockTaps = 288
+
+const build = (m: ModuleBuilder, options: BuildOptions): void => {
+  buildGemm(m, options)
+  buildConvGather(m)
+}
+
+const plans = new Map<string, ConvPlan>()
+const maximumPlans = 256
+
+const cachedPlan = (make: (g: ConvGeometry, images: number) => ConvPlan, g: ConvGeometry, images: number): ConvPlan => {
+  const key = `${make.name} ${images} ${Object.values(g).join()}`
+  let plan = plans.get(key)
+  if (!plan) {
+    if (plans.size >= maximumPlans) plans.clear()
+    plan = make(g, images)
+    plans.set(key, plan)
+  }
+  return plan
+}
+
+/** Splits `count` into the fewest blocks of at most `limit`, about equally long and multiples of eight. */
+const blockLength = (count: number, limit: number) => Math.ceil(count / Math.ceil(count / limit) / 8) * 8
+
+/** Addresses of the parts, each 64-byte aligned, of one scratch region. */
+const carve = (heap: Heap, bytes: readonly number[]): number[] => {
+  const starts = [0]
+  for (const size of bytes) starts.push(starts[starts.length - 1] + Math.ceil(size / 64) * 64)
+  const base = heap.scratch(starts[starts.length - 1])
+  return starts.map(start => base + start)
+}
+
+const put = (heap: Heap, at: number, table: Int32Array): void => heap.view.i32.set(table, at >>> 2)
+
+/** Offsets of `rows` rows `pitch` floats apart, completed to whole strips by the last row. */
+const rowOffsets = (rows: number, pitch: number) =>
+  Int32Array.from({ length: Math.ceil(rows / 4) * 4 }, (_, i) => 4 * Math.min(i, rows - 1) * pitch)
+
+const paddedFloats = (plan: ConvPlan) => (plan.hasBorder ? plan.images * plan.sourceChannels * plan.padded.height * plan.padded.width : 0)
+
+/** Copies the images at `source` into the zero border at `padded` and returns it; without a border, `source` itself. */
+const withBorder = (wasm: Linked, plan: ConvPlan, source: number, padded: number): number => {
+  if (!plan.hasBorder) return source
+  const { top, left, height, width } = plan.padded
+  const planes = plan.images * plan.sourceChannels
+  wasm.copyPlanes(padded + 4 * (top * width + left), source, planes, plan.sourceHeight, plan.sourceWidth, 4 * width, 4 * height * width)
+  return padded
+}
+
+/** Packs an operand of the product by its two tables, with the widest reads that they allow. */
+const gather = (wasm: Linked, width: 4 | 8, { to, source, lanes, steps, groups, count }: GatherArguments): void => {
+  const how = steps.consecutive && count % 4 === 0 ? 'steps' : lanes.consecutive && width === 8 ? 'lanes' : 'single'
+  wasm[`gather${width}${how}`](to, source, lanes.at, steps.at, groups, count)
+}
+
+interface PlacedOffsets {
+  readonly at: number
+  readonly consecutive: boolean
+}
+
+interface GatherArguments {
+  readonly to: number
+  readonly source: number
+  readonly lanes: PlacedOffsets
+  readonly steps: PlacedOffsets
+  readonly groups: number
+  readonly count: number
+}
+
+const placed = ({ consecutive }: Offsets, at: number): PlacedOffsets => ({ at, consecutive })
+
+export interface ConvOperands {
+  readonly source: number
+  readonly weight: number
+  /** Address of the bias, one per channel of the result, or 0 for none. */
+  readonly bias: number
+  readonly output: number
+}
+
+/** One phase of a plan for `batch` images, a multiple of `plan.images`. */
+const runPhase = (heap: Heap, plan: ConvPlan, phase: ConvPhase, batch: number, groups: number, operands: ConvOperands): void => {
+  const wasm = link(heap, 'conv', build)
+  const { taps, weightTaps, pixels, outputs } = phase
+  const k = taps.length
+  const strips = Math.ceil(plan.rows / 4)
+  const sizes = [16 * strips * k * groups, 4 * taps.table.length, 4 * taps.table.length, 4 * pixels.table.length, 4 * pixels.table.length]
+  const blocks = [4 * blockPixels * blockTaps, 16 * strips * blockPixels, edgeBytes, 64, 16 * strips, 4 * paddedFloats(plan)]
+  const [packed, tapsAt, weightTapsAt, pixelsAt, outputsAt, panels, block, edge, zero, rowsAt, padded] = carve(heap, [...sizes, ...blocks])
+  put(heap, tapsAt, taps.table)
+  put(heap, weightTapsAt, weightTaps.table)
+  put(heap, pixelsAt, pixels.table)
+  put(heap, outputsAt, outputs.table)
+  put(heap, rowsAt, rowOffsets(plan.rows, plan.weightRowPitch))
+  heap.f32(zero, 1).fill(0)
+  heap.f32(padded, paddedFloats(plan)).fill(0)
+
+  const rowLanes = { at: rowsAt, consecutive: false }
+  const packedGroup = 16 * strips * k
+  for (let g = 0; g < groups; g++) {
+    const source = operands.weight + 4 * g * plan.weightGroupPitch
+    const steps = placed(weightTaps, weightTapsAt)
+    gather(wasm, 4, { to: packed + g * packedGroup, source, lanes: rowLanes, steps, groups: strips, count: k })
+  }
+  const groupSource = 4 * (plan.sourceChannels / groups) * plan.padded.height * plan.padded.width
+  const depth = blockLength(k, blockTaps)
+  const scatter = outputs.consecutive ? wasm.scatterlanes : wasm.scattersingle
+  for (let n = 0; n < batch; n += plan.images) {
+    const images = operands.source + 4 * n * plan.sourceChannels * plan.sourceHeight * plan.sourceWidth
+    const source = withBorder(wasm, plan, images, padded)
+    for (let g = 0; g < groups; g++) {
+      const channel = g * plan.rows
+      const output = operands.output + 4 * (n * plan.outputChannels + channel) * plan.outputPlane
+      const bias = operands.bias ? operands.bias + 4 * channel : zero
+      for (let j = 0; j < pixels.length; j += blockPixels) {
+        const columns = Math.min(blockPixels, pixels.length - j)
+        for (let p = 0; p < k; p += depth) {
+          const count = Math.min(depth, k - p)
+          const lanes = placed(pixels, pixelsAt + 4 * j)
+          const steps = { at: tapsAt + 4 * p, consecutive: false }
+          gather(wasm, 8, { to: panels, source: source + g * groupSource, lanes, steps, groups: Math.ceil(columns / 8), count })
+          const a = packed + g * packedGroup + 16 * p
+          wasm.gemm(a, panels, block, plan.rows, columns, count, 16 * k, 32 * count, 32, 4 * blockPixels, p > 0 ? 1 : 0, edge, 1, 0, 0, 0)
+        }
+        scatter(output, block, outputsAt + 4 * j, bias, plan.rows, columns, 4 * plan.outputPlane, 4 * blockPixels, operands.bias ? 4 : 0)
+      }
+    }
+  }
+}
+
+const imagesPerBlock = (plane: number, batch: number) => Math.max(1, Math.min(batch, Math.floor(blockPixels / plane)))
+
+const runPlan = (heap: Heap, make: typeof forwardPlan, g: ConvGeometry, batch: number, operands: ConvOperands): void => {
+  const plane = make === forwardPlan ? g.outHeight * g.outWidth : g.height * g.width
+  const images = imagesPerBlock(plane, batch)
+  const whole = batch - (batch % images)
+  for (const [first, count, each] of [
+    [0, whole, images],
+    [whole, batch - whole, batch - whole],
+  ]) {
+    if (count === 0) continue
+    const plan = cachedPlan(make, g, each)
+    const source = operands.source + 4 * first * plan.sourceChannels * plan.sourceHeight * plan.sourceWidth
+    const output = operands.output + 4 * first * plan.outputChannels * plan.outputPlane
+    // Pixels that no tap reaches belong to a phase without taps, which computes nothing.
+    if (plan.phases.some(p => p.taps.length === 0)) heap.f32(output, count * plan.outputChannels * plan.outputPlane).fill(0)
+    for (const phase of plan.phases)
+      if (phase.taps.length > 0) runPhase(heap, plan, phase, count, g.groups, { ...operands, source, output })
+  }
+}
+
+/** y = conv(x, w) + bias, for any geometry. The taps of an element are summed in order, whatever the batch. */
+export const directForward = (heap: Heap, g: ConvGeometry, batch: number, operands: ConvOperands): void =>
+  runPlan(heap, forwardPlan, g, batch, operands)
+
+/** dx from `source` dy, for any geometry. */
+export const directInputGrad = (heap: Heap, g: ConvGeometry, batch: number, operands: Omit<ConvOperands, 'bias'>): void =>
+  runPlan(heap, inputGradPlan, g, batch, { ...operands, bias: 0 })
+
+/** dw[o, tap] = sum over pixels of dy[o, pixel] x[tap + pixel], pixels in blocks in order, whole images first to last. */
+export const directWeightGrad = (heap: Heap, g: ConvGeometry, batch: number, { x, dy, dw }: Record<'x' | 'dy' | 'dw', number>): void => {
+  const wasm = link(heap, 'conv', build)
+  const images = imagesPerBlock(g.outHeight * g.outWidth, batch)
+  const dyImage = g.outChannels * g.outHeight * g.outWidth
+  let plan = cachedPlan(forwardPlan, g, images)
+  const { rows } = plan
+  const strips = Math.ceil(rows / 4)
+  const [{ taps, pixels }] = plan.phases
+  const k = taps.length
+  const tables = [4 * taps.table.length, 4 * pixels.table.length, 4 * pixels.table.length, 16 * strips]
+  const blocks = [16 * strips * blockPixels, 4 * blockPixels * blockTaps, edgeBytes, 4 * paddedFloats(plan)]
+  const [tapsAt, pixelsAt, outputsAt, rowsAt, packed, panels, edge, padded] = carve(heap, [...tables, ...blocks])
+  put(heap, rowsAt, rowOffsets(rows, g.outHeight * g.outWidth))
+  heap.f32(padded, paddedFloats(plan)).fill(0)
+  for (let n = 0; n < batch; n += plan.images) {
+    plan = n + plan.images > batch ? cachedPlan(forwardPlan, g, batch - n) : plan
+    const [phase] = plan.phases
+    put(heap, tapsAt, phase.taps.table)
+    put(heap, pixelsAt, phase.pixels.table)
+    put(heap, outputsAt, phase.outputs.table)
+    const source = withBorder(wasm, plan, x + 4 * n * g.inChannels * g.height * g.width, padded)
+    for (let group = 0; group < g.groups; group++) {
+      const groupSource = source + 4 * group * (g.inChannels / g.groups) * plan.padded.height * plan.padded.width
+      const groupDy = dy + 4 * (n * dyImage + group * rows * g.outHeight * g.outWidth)
+      for (let j = 0; j < phase.pixels.length; j += blockPixels) {
+        const count = Math.min(blockPixels, phase.pixels.length - j)
+        const outputs = placed(phase.outputs, outputsAt + 4 * j)
+        gather(wasm, 4, { to: packed, source: groupDy, lanes: { at: rowsAt, consecutive: false }, steps: outputs, groups: strips, count })
+        for (let p = 0; p < k; p += blockTaps) {
+          const columns = Math.min(blockTaps, k - p)
+          const lanes = placed(phase.taps, tapsAt + 4 * p)
+          const steps = placed(phase.pixels, pixelsAt + 4 * j)
+          gather(wasm, 8, { to: panels, source: groupSource, lanes, steps, groups: Math.ceil(columns / 8), count })
+          const c = dw + 4 * (group * plan.weightGroupPitch + p)
+          wasm.gemm(packed, panels, c, rows, columns, count, 16 * count, 32 * count, 32, 4 * k, n + j > 0 ? 1 : 0, edge, 1, 0, 0, 0)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import type { Conv2dAttributes } from '../../../core/backends/cpu/conv2d.ts'
+import { createHeap } from '../../../core/backends/cpu/heap.ts'
+
+/** A convolution's sizes: x [batch, inChannels, height, width], w [outChannels, inChannels / groups, kernel]. */
+export interface ConvCase extends Conv2dAttributes {
+  readonly batch: number
+  readonly inChannels: number
+  readonly outChannels: number
+  readonly size: readonly [number, number]
+  readonly kernel: readonly [number, number]
+}
+
+export const heap = createHeap()
+
+export const count = (shape: readonly number[]): number => shape.reduce((total, size) => total * size, 1)
+
+/** A new array of the heap, of not-a-number unless values are given, so that an element left out shows. */
+export const place = (shape: readonly number[], values?: Float32Array) => {
+  const pointer = heap.allocate(4 * count(shape))
+  heap.f32(pointer, count(shape)).set(values ?? new Float32Array(count(shape)).fill(Number.NaN))
+  return { pointer, shape, dtype: 'float32' as const }
+}
+
+/** Fixed pseudo-random values in [-1, 1). */
+export const noise = (shape: readonly number[], seed: number): Float32Array => {
+  let state = seed | 1
+  return Float32Array.from({ length: count(shape) }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0
+    return state / 2 ** 31
+  })
+}
+
+export const shapesOf = (c: ConvCase) => {
+  const [top, bottom, left, right] = c.padding
+  const outHeight = Math.floor((c.size[0] + top + bottom - c.kernel[0]) / c.stride[0]) + 1
+  const outWidth = Math.floor((c.size[1] + left + right - c.kernel[1]) / c.stride[1]) + 1
+  return {
+    x: [c.batch, c.inChannels, ...c.size],
+    w: [c.outChannels, c.inChannels / c.groups, ...c.kernel],
+    y: [c.batch, c.outChannels, outHeight, outWidth],
+  }
+}
+
+/** Calls `visit(x index, w index, y index)` for every product of the convolution's definition. */
+const forEachProduct = (c: ConvCase, visit: (x: number, w: number, y: number) => void): void => {
+  const { w, y } = shapesOf(c)
+  const [kh, kw] = c.kernel
+  const perGroup = c.outChannels / c.groups
+  for (let b = 0; b < c.batch; b++)
+    for (let o = 0; o < c.outChannels; o++)
+      for (let i = 0; i < w[1]; i++)
+        for (let py = 0; py < y[2]; py++)
+          for (let px = 0; px < y[3]; px++)
+            for (let ky = 0; ky < kh; ky++)
+              for (let kx = 0; kx < kw; kx++) {
+                const iy = py * c.stride[0] + ky - c.padding[0]
+                const ix = px * c.stride[1] + kx - c.padding[2]
+                if (iy < 0 || ix < 0 || iy >= c.size[0] || ix >= c.size[1]) continue
+                const channel = Math.floor(o / perGroup) * w[1] + i
+                visit(
+                  ((b * c.inChannels + channel) * c.size[0] + iy) * c.size[1] + ix,
+                  ((o * w[1] + i) * kh + ky) * kw + kx,
+                  ((b * c.outChannels + o) * y[2] + py) * y[3] + px,
+                )
+              }
+}
+
+/** The three convolutions in float64, from the definition. */
+export const definition = {
+  forward(c: ConvCase, x: Float32Array, w: Float32Array, bias?: Float32Array): Float64Array {
+    const { y } = shapesOf(c)
+    const result = new Float64Array(count(y)).map((_, i) => bias?.[Math.floor(i / (y[2] * y[3])) % y[1]] ?? 0)
+    forEachProduct(c, (i, j, k) => {
+      result[k] += x[i] * w[j]
+    })
+    return result
+  },
+  inputGrad(c: ConvCase, dy: Float32Array, w: Float32Array): Float64Array {
+    const result = new Float64Array(count(shapesOf(c).x))
+    forEachProduct(c, (i, j, k) => {
+      result[i] += dy[k] * w[j]
+    })
+    return result
+  },
+  weightGrad(c: ConvCase, x: Float32Array, dy: Float32Array): Float64Array {
+    const result = new Float64Array(count(shapesOf(c).w))
+    forEachProduct(c, (i, j, k) => {
+      result[j] += x[i] * dy[k]
+    })
+    return result
+  },
+}
+
+/** Largest difference relative to the largest expected value; infinite for a not-a-number. */
+export const relativeError = (actual: Float32Array, expected: Float64Array): number => {
+  let difference = 0
+  let scale = 1e-30
+  for (let i = 0; i < expected.length; i++) {
+    const d = Math.abs(actual[i] - expected[i])
+    difference = Number.isNaN(d) ? Number.POSITIVE_INFINITY : Math.max(difference, d)
+    scale = Math.max(scale, Math.abs(expected[i]))
+  }
+  return difference / scale
+}
