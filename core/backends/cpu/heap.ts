@@ -18,22 +18,30 @@ export interface Heap {
   f32(pointer: number, length: number): Float32Array
   i32(pointer: number, length: number): Int32Array
   /**
-   * Byte address of at least `bytes` bytes, 64-byte aligned, contents undefined. The block is a multiple of 64 bytes, so
-   * a vector that starts inside an array may be loaded and stored whole. Throws a named error when the memory is exhausted.
+   * Byte address of at least `bytes` bytes, 64-byte aligned, contents undefined. At least 12 bytes behind them
+   * belong to no one, so a vector that starts inside an array may be loaded and stored whole. Throws a named error when
+   * the memory is exhausted.
    */
   allocate(bytes: number): number
   free(pointer: number): void
   /** Byte address of at least `bytes` bytes for use within one kernel call; the next call of `scratch` may return the same. */
   scratch(bytes: number): number
-  /** Bytes handed out and not freed (rounded up to block sizes), and the high-water mark of that. */
+  /** Byte address of a fixed 4 KiB through which a kernel passes a call's descriptor. Written just before the call. */
+  readonly descriptor: number
+  /** Bytes handed out by `allocate` and not freed (rounded up to block sizes), and the high-water mark of that. */
   readonly bytesLive: number
   readonly bytesPeak: number
 }
 
 const pageBytes = 65536
 const unitBytes = 64
-/** Kept in front of each block for its class, a whole unit so that blocks stay aligned. */
+/**
+ * In front of each block, a whole unit so that blocks stay aligned. Only its last word is used, for the block's class: the
+ * rest is slack behind the block before it, for vectors that start inside that block and end after it.
+ */
 const headerBytes = unitBytes
+const classWord = (pointer: number): number => (pointer - 4) >>> 2
+const descriptorBytes = 4096
 const growthBytes = 64 * 2 ** 20
 
 /**
@@ -72,7 +80,7 @@ export const createHeap = ({
   const free: number[][] = Array.from({ length: classCount }, () => [])
   let capacity = 0
   // The first unit stays unused, so that 0 is never the address of a block.
-  let top = unitBytes
+  let top = unitBytes + descriptorBytes
   let bytesLive = 0
   let bytesPeak = 0
   let scratchPointer = 0
@@ -102,8 +110,8 @@ export const createHeap = ({
   /** Extends the used part by a block of this class; 0 when the memory cannot hold it. */
   const extend = (sizeClass: number): number => {
     const end = top + headerBytes + classUnits(sizeClass) * unitBytes
-    if (end > capacity) {
-      const missing = end - capacity
+    if (end + headerBytes > capacity) {
+      const missing = end + headerBytes - capacity
       if (!tryGrow(Math.max(missing, Math.min(capacity, growthBytes))) && !tryGrow(missing)) return 0
     }
     const pointer = top + headerBytes
@@ -116,41 +124,40 @@ export const createHeap = ({
     for (let larger = sizeClass + 1; larger < classCount; larger++) {
       const pointer = free[larger]!.pop()
       if (pointer !== undefined) {
-        view.i32[(pointer - headerBytes) >>> 2] = larger
+        view.i32[classWord(pointer)] = larger
         return pointer
       }
     }
     return 0
   }
 
-  const allocate = (bytes: number): number => {
+  const take = (bytes: number): number => {
     const units = Math.max(1, Math.ceil(bytes / unitBytes))
     const sizeClass = units <= 2 ** 26 ? classOf(units) : classCount
     let pointer = free[sizeClass]?.pop() ?? 0
     if (pointer === 0 && sizeClass < classCount) {
       pointer = extend(sizeClass)
-      if (pointer !== 0) view.i32[(pointer - headerBytes) >>> 2] = sizeClass
+      if (pointer !== 0) view.i32[classWord(pointer)] = sizeClass
       else pointer = borrow(sizeClass)
-    } else if (pointer !== 0) view.i32[(pointer - headerBytes) >>> 2] = sizeClass
+    } else if (pointer !== 0) view.i32[classWord(pointer)] = sizeClass
     if (pointer === 0) {
       throw new Error(
         `heap allocate: the memory is exhausted, asked ${mebibytes(bytes)} with ${mebibytes(bytesLive)} live of at most ${mebibytes(maximumPages * pageBytes)}; reduce the batch size or dispose tensors that are no longer needed`,
       )
     }
-    bytesLive += classUnits(view.i32[(pointer - headerBytes) >>> 2]!) * unitBytes
-    if (bytesLive > bytesPeak) bytesPeak = bytesLive
     return pointer
   }
 
-  const release = (pointer: number) => {
-    const header = (pointer - headerBytes) >>> 2
+  /** Returns a block to its free list; its size in bytes. */
+  const giveBack = (pointer: number): number => {
+    const header = classWord(pointer)
     const sizeClass = view.i32[header]!
-    if (pointer < 2 * unitBytes || pointer >= top || !(sizeClass > 0 && sizeClass < classCount)) {
+    if (pointer <= unitBytes + descriptorBytes || pointer >= top || !(sizeClass > 0 && sizeClass < classCount)) {
       throw new Error(`heap free: address ${pointer} is not a live block; free each block once`)
     }
     view.i32[header] = -sizeClass
     free[sizeClass]!.push(pointer)
-    bytesLive -= classUnits(sizeClass) * unitBytes
+    return classUnits(sizeClass) * unitBytes
   }
 
   return {
@@ -160,14 +167,22 @@ export const createHeap = ({
     view,
     f32: (pointer, length) => new Float32Array(view.f32.buffer, pointer, length),
     i32: (pointer, length) => new Int32Array(view.i32.buffer, pointer, length),
-    allocate,
-    free: release,
+    descriptor: unitBytes,
+    allocate(bytes) {
+      const pointer = take(bytes)
+      bytesLive += classUnits(view.i32[classWord(pointer)]!) * unitBytes
+      if (bytesLive > bytesPeak) bytesPeak = bytesLive
+      return pointer
+    },
+    free(pointer) {
+      bytesLive -= giveBack(pointer)
+    },
     scratch(bytes) {
       if (bytes > scratchBytes) {
-        if (scratchPointer !== 0) release(scratchPointer)
+        if (scratchPointer !== 0) giveBack(scratchPointer)
         scratchPointer = 0
         scratchBytes = 0
-        scratchPointer = allocate(bytes)
+        scratchPointer = take(bytes)
         scratchBytes = bytes
       }
       return scratchPointer

@@ -1,0 +1,210 @@
+import type { Expr } from '../../../expr/expr.ts'
+import { linearise, type Step } from '../../../expr/linear.ts'
+import type { Heap } from '../heap.ts'
+import type { CpuArray, CpuKernel } from '../kernel.ts'
+import type { FunctionBuilder, Local } from './assembler.ts'
+import { collapse, maximumInputs, maximumRank, sizes, strides } from './collapse.ts'
+import { ExprEmitter } from './emitExpr.ts'
+import { Lanes } from './lanes.ts'
+import { hasFma, link } from './link.ts'
+
+export interface ElementwiseAttributes {
+  /** Keep the object: kernels are cached by it. */
+  readonly expr: Expr
+  readonly params: readonly number[]
+}
+
+/** Three loops run inside the module: planes of rows of contiguous elements. More axes are looped over outside. */
+const innerAxes = 3
+
+/**
+ * The descriptor through which a call is passed, in 32-bit words: n, rows, planes, output, then for each input its address
+ * and its byte strides along rows and planes, then the parameters as floats.
+ */
+const inputWord = (k: number): number => 4 + 3 * k
+const paramWord = (inputCount: number, index: number): number => 4 + 3 * inputCount + index
+
+/** Which steps change along a row: those that depend on an input with inner stride 1. */
+const varyingSteps = (steps: readonly Step[], streamed: (input: number) => boolean): boolean[] => {
+  const varying: boolean[] = []
+  for (const step of steps) {
+    if (step.kind === 'input') varying.push(streamed(step.index))
+    else if (step.kind === 'unary') varying.push(varying[step.x]!)
+    else if (step.kind === 'binary') varying.push(varying[step.a]! || varying[step.b]!)
+    else if (step.kind === 'select') varying.push(varying[step.condition]! || varying[step.a]! || varying[step.b]!)
+    else varying.push(false)
+  }
+  return varying
+}
+
+/** Repeats the body `count` (i32 local, at least 1) times. */
+const repeat = (f: FunctionBuilder, count: Local, body: () => void) => {
+  const left = f.local('i32')
+  f.get(count).set(left)
+  f.loop(() => {
+    body()
+    f.get(left).i32(1).op('i32Sub').tee(left).branchIf(0)
+  })
+}
+
+/**
+ * Emits `run(descriptor)`. Rows are computed in whole vectors in ascending order: what the last vector of a row writes
+ * past its end is overwritten by the next row, and after the last row it falls into the padding of the allocation.
+ */
+const emitRun = (f: FunctionBuilder, descriptor: Local, o: { expr: Expr; inputCount: number; mask: number; fma: boolean }) => {
+  const v = new Lanes(f, o.fma)
+  const linear = linearise(o.expr)
+  const word = (index: number): Local => {
+    const local = f.local('i32')
+    f.get(descriptor)
+      .mem('i32Load', 4 * index)
+      .set(local)
+    return local
+  }
+  const streamed = (k: number) => ((o.mask >> k) & 1) === 1
+  const inputs = Array.from({ length: o.inputCount }, (_, k) => k)
+  const n = word(0)
+  const rows = word(1)
+  const planes = word(2)
+  const output = word(3)
+  const planeStart = inputs.map(k => word(inputWord(k)))
+  const rowStride = inputs.map(k => word(inputWord(k) + 1))
+  const planeStride = inputs.map(k => word(inputWord(k) + 2))
+  const rowStart = inputs.map(() => f.local('i32'))
+  const cursor = inputs.map(() => f.local('i32'))
+  const target = f.local('i32')
+  const vectors = f.local('i32')
+  const left = f.local('i32')
+  const varying = varyingSteps(linear.steps, streamed)
+  const addTo = (local: Local, amount: Local) => f.get(local).get(amount).op('i32Add').set(local)
+
+  let offset = 0
+  const emitter = new ExprEmitter(v, linear, step => {
+    if (step.kind === 'param') return v.loadSplat(descriptor, 4 * paramWord(o.inputCount, step.index))
+    return streamed(step.index) ? v.load(cursor[step.index]!, offset) : v.loadSplat(rowStart[step.index]!)
+  })
+  const vector = (at: number) => {
+    offset = at
+    emitter.emit(i => varying[i]!)
+    v.store(target, emitter.result(), at)
+  }
+  const advance = (bytes: number) => {
+    for (const k of inputs) if (streamed(k)) f.increment(cursor[k]!, bytes)
+    f.increment(target, bytes)
+  }
+
+  f.get(n).i32(3).op('i32Add').i32(2).op('i32ShrU').set(vectors)
+  repeat(f, planes, () => {
+    for (const k of inputs) f.get(planeStart[k]!).set(rowStart[k]!)
+    repeat(f, rows, () => {
+      for (const k of inputs) if (streamed(k)) f.get(rowStart[k]!).set(cursor[k]!)
+      f.get(output).set(target).get(vectors).set(left)
+      emitter.emit(i => !varying[i])
+      f.countdown(
+        left,
+        () => {
+          vector(0)
+          vector(16)
+          advance(32)
+        },
+        2,
+      )
+      f.get(left).if(() => vector(0))
+      for (const k of inputs) addTo(rowStart[k]!, rowStride[k]!)
+      f.get(output).get(n).i32(2).op('i32Shl').op('i32Add').set(output)
+    })
+    for (const k of inputs) addTo(planeStart[k]!, planeStride[k]!)
+  })
+}
+
+type Run = (descriptor: number) => number
+
+interface Compiled {
+  readonly heap: Heap
+  readonly fma: boolean
+  /** By the bits of the inputs with inner stride 1. */
+  readonly runs: Run[]
+}
+
+const compiled = new WeakMap<Expr, Compiled[]>()
+
+const compiledFor = (heap: Heap, expr: Expr): Compiled => {
+  const fma = hasFma()
+  let list = compiled.get(expr)
+  if (!list) {
+    list = []
+    compiled.set(expr, list)
+  }
+  for (const entry of list) if (entry.heap === heap && entry.fma === fma) return entry
+  const entry = { heap, fma, runs: [] }
+  list.push(entry)
+  return entry
+}
+
+const runFor = (heap: Heap, expr: Expr, inputCount: number, mask: number): Run => {
+  const { runs } = compiledFor(heap, expr)
+  let run = runs[mask]
+  if (!run) {
+    const linked = link(heap, `elementwise ${inputCount} ${mask} ${linearise(expr).key}`, (m, { fma }) => {
+      m.function('run', ['i32'], (f, descriptor) => emitRun(f, descriptor!, { expr, inputCount, mask, fma }))
+    })
+    run = linked.run as Run
+    runs[mask] = run
+  }
+  return run
+}
+
+/** Writes the descriptor of the inner axes and runs them once for each position of the outer ones. */
+const runCollapsed = (heap: Heap, run: Run, o: { inputs: readonly CpuArray[]; output: CpuArray; rank: number }) => {
+  const { inputs, output, rank } = o
+  const words = heap.view.i32
+  const base = heap.descriptor >>> 2
+  words[base] = sizes[0]!
+  words[base + 1] = rank > 1 ? sizes[1]! : 1
+  words[base + 2] = rank > 2 ? sizes[2]! : 1
+  words[base + 3] = output.pointer
+  for (let k = 0; k < inputs.length; k++) {
+    const at = base + inputWord(k)
+    words[at] = inputs[k]!.pointer
+    words[at + 1] = rank > 1 ? 4 * strides[k * maximumRank + 1]! : 0
+    words[at + 2] = rank > 2 ? 4 * strides[k * maximumRank + 2]! : 0
+  }
+  let outer = 1
+  for (let axis = innerAxes; axis < rank; axis++) outer *= sizes[axis]!
+  const block = 4 * sizes[0]! * words[base + 1]! * words[base + 2]!
+  for (let i = 0; i < outer; i++) {
+    if (i > 0) {
+      words[base + 3] = output.pointer + i * block
+      for (let k = 0; k < inputs.length; k++) {
+        let rest = i
+        let offset = 0
+        for (let axis = innerAxes; axis < rank; axis++) {
+          offset += (rest % sizes[axis]!) * strides[k * maximumRank + axis]!
+          rest = Math.floor(rest / sizes[axis]!)
+        }
+        words[base + inputWord(k)] = inputs[k]!.pointer + 4 * offset
+      }
+    }
+    run(heap.descriptor)
+  }
+}
+
+/**
+ * Computes an expression of n inputs, broadcast by numpy's rules to the output's shape. Parameters are given with the
+ * call, so a step size may change without a new kernel. float32 only. The output may be one of the inputs only if all
+ * shapes are equal, since rows overlap while they are written.
+ */
+export const elementwise: CpuKernel<ElementwiseAttributes> = (heap, inputs, output, { expr, params }) => {
+  if (output.dtype !== 'float32' || inputs.length > maximumInputs || output.shape.length > maximumRank) return false
+  for (const input of inputs) if (input.dtype !== 'float32') return false
+  for (const size of output.shape) if (size === 0) return true
+  const rank = collapse(inputs, output.shape)
+  if (rank === 0) return false
+  let mask = 0
+  for (let k = 0; k < inputs.length; k++) mask |= strides[k * maximumRank]! << k
+  const run = runFor(heap, expr, inputs.length, mask)
+  const first = (heap.descriptor >>> 2) + paramWord(inputs.length, 0)
+  for (let i = 0; i < params.length; i++) heap.view.f32[first + i] = params[i]!
+  runCollapsed(heap, run, { inputs, output, rank })
+  return true
+}
