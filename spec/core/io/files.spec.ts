@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -37,8 +37,10 @@ describe('files', () => {
   })
 
   it('should leave no temporary file when the target cannot be replaced', () => {
-    expect(() => writeFileAtomic(folder, 'text')).toThrow(FileError)
-    expect(readdirSync(folder)).toEqual([])
+    const target = join(folder, 'target')
+    mkdirSync(target)
+    expect(() => writeFileAtomic(target, 'text')).toThrow(FileError)
+    expect(readdirSync(folder)).toEqual(['target'])
   })
 
   it.each([

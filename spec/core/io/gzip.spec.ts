@@ -30,10 +30,12 @@ describe('gunzip', () => {
   it('should skip the optional fields of the header', () => {
     expect(gunzip(gzipSync(text, { filename: 'a.csv', mtime: 1 }), 'data.gz')).toEqual(text)
     const plain = gzipSync(text)
-    // Extra field of 3 bytes, name, comment and header checksum, put in by hand.
-    const fields = [3, 0, 1, 2, 3, 0x61, 0, 0x62, 0x63, 0, 9, 9]
-    const full = Uint8Array.from([...plain.subarray(0, 3), 2 | 4 | 8 | 16, ...plain.subarray(4, 10), ...fields, ...plain.subarray(10)])
-    expect(gunzip(full, 'data.gz')).toEqual(text)
+    const withFields = (flags: number, fields: number[]) =>
+      Uint8Array.from([...plain.subarray(0, 3), flags, ...plain.subarray(4, 10), ...fields, ...plain.subarray(10)])
+    const extra = [3, 0, 1, 2, 3]
+    expect(gunzip(withFields(4, extra), 'data.gz')).toEqual(text)
+    // With a name "a", a comment "bc" and the header's checksum.
+    expect(gunzip(withFields(2 | 4 | 8 | 16, [...extra, 0x61, 0, 0x62, 0x63, 0, 9, 9]), 'data.gz')).toEqual(text)
   })
 
   it('should refuse the file cut off at any byte', () => {
@@ -51,6 +53,12 @@ describe('gunzip', () => {
       }),
       { numRuns: 300, seed: 5 },
     )
+  })
+
+  it('should compare the size in the trailer', () => {
+    const bytes = gzipSync(text)
+    bytes[bytes.length - 4] ^= 1
+    expect(() => gunzip(bytes, 'data.gz')).toThrow('gzip content has 450 bytes')
   })
 
   it('should refuse what is not gzip', () => {

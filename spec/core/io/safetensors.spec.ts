@@ -52,6 +52,14 @@ describe('safetensors round trip', () => {
     expect(readSafetensors(pool.subarray(3, 3 + bytes.length), SOURCE).tensors.a.values).toEqual(Float64Array.of(1, 2))
   })
 
+  it('should write values that are a part of a larger array', () => {
+    const all = Float32Array.of(1, 2, 3, 4)
+    for (const dtype of ['F32', 'F16', 'BF16'] as const) {
+      const part = { dtype, shape: [2], values: all.subarray(1, 3) }
+      expect(readSafetensors(writeSafetensors({ part }), SOURCE).tensors.part.values).toEqual(Float32Array.of(2, 3))
+    }
+  })
+
   it('should align every tensor to its element size', () => {
     const bytes = writeSafetensors({
       odd: { dtype: 'U8', shape: [3], values: Uint8Array.of(1, 2, 3) },
