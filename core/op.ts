@@ -21,6 +21,8 @@ export interface TestInput {
   readonly high?: number
   /** Values are kept 1e-2 away from these. */
   readonly kinks?: readonly number[]
+  /** Values are drawn from these alone, and no derivative is tested along them: conditions and labels. */
+  readonly discrete?: readonly number[]
 }
 
 export interface TestCase<Attributes> {

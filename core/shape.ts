@@ -58,7 +58,8 @@ export const normalizeAxes = (operation: string, axes: readonly number[], rank: 
   for (let i = 0; i < normal.length; i++) {
     const axis = normal[i]!
     if (!Number.isInteger(axis) || axis < 0 || axis >= rank) {
-      throw new ShapeError(`${operation}: axis ${axes[i]} is outside rank ${rank}; use ${-rank}..${rank - 1}`)
+      const remedy = rank === 0 ? 'a scalar has no axes' : `use ${-rank}..${rank - 1}`
+      throw new ShapeError(`${operation}: axes [${axes}] leave rank ${rank}; ${remedy}`)
     }
     if (normal.indexOf(axis) !== i) throw new ShapeError(`${operation}: axis ${axes[i]} is given twice; name each axis once`)
   }

@@ -5,7 +5,8 @@ import { broadcastInputs, defineElementwise } from './elementwise.ts'
 const lessOp = defineElementwise('less', { inputs: 2 }, ([a, b]) => e.lt(a!, b!))
 const equalOp = defineElementwise('equal', { inputs: 2 }, ([a, b]) => e.eq(a!, b!))
 const whereOp = defineElementwise('where', { inputs: 3 }, ([c, a, b]) => e.select(c!, a!, b!), {
-  inputs: choose => broadcastInputs(choose, 3, { kinks: [0] }),
+  // Conditions of 0 occur, so that both branches are taken.
+  inputs: choose => broadcastInputs(choose, 3).map((x, i) => (i === 0 ? { ...x, discrete: [0, 1, -2] } : x)),
 })
 
 /** 1 where a < b, else 0. No gradient. */

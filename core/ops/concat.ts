@@ -8,6 +8,7 @@ const concatOp = defineOp<{ axis: number }>({
   name: 'concat',
   shape: (shapes, { axis }) => {
     const first = shapes[0]!
+    normalizeAxes('concat', [axis], first.length)
     for (const shape of shapes) {
       if (shape.length !== first.length || shape.some((n, i) => i !== axis && n !== first[i])) {
         throw new ShapeError(

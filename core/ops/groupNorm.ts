@@ -1,7 +1,7 @@
 import { apply } from '../apply.ts'
 import { vjp } from '../grad.ts'
 import { type Choose, defineOp, type HostArray, type TestCase } from '../op.ts'
-import { formatShape, type Shape, ShapeError, sizeOf } from '../shape.ts'
+import { formatShape, type Shape, ShapeError, sameShape, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { concat } from './concat.ts'
 import { slice } from './slice.ts'
@@ -15,12 +15,15 @@ export interface GroupNormAttributes {
   readonly silu: boolean
 }
 
-const check = ([x, weight, bias]: readonly Shape[], { groups }: GroupNormAttributes): void => {
+const check = ([x, weight, bias, dy]: readonly Shape[], { groups }: GroupNormAttributes): void => {
   const channels = x![1]
   if (x!.length < 2 || channels! % groups !== 0 || weight!.join() !== `${channels}` || bias!.join() !== `${channels}`) {
     throw new ShapeError(
       `groupNorm: x must be [batch,channels,...] with channels divisible by ${groups} groups, weight and bias [channels]; got ${[x!, weight!, bias!].map(formatShape).join(', ')}; check the layer's channels`,
     )
+  }
+  if (dy && !sameShape(x!, dy)) {
+    throw new ShapeError(`groupNorm: x is ${formatShape(x!)} but the output gradient ${formatShape(dy)}; make them equal`)
   }
 }
 

@@ -1,10 +1,10 @@
 import { apply } from '../apply.ts'
 import { defineOp } from '../op.ts'
-import { ShapeError } from '../shape.ts'
+import { formatShape, ShapeError, sameShape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 
 const lastAxis = (shape: readonly number[]): number => {
-  if (shape.length === 0) throw new ShapeError('softmax: a scalar has no last dimension; give rank 1 or more')
+  if (shape.length === 0) throw new ShapeError('softmax: shape [] has no last dimension; give rank 1 or more')
   return shape[shape.length - 1]!
 }
 
@@ -32,7 +32,13 @@ const rows = (leading: number, n: number): number[] => [...Array.from({ length: 
 
 const inputGradOp = defineOp<null>({
   name: 'softmaxInputGrad',
-  shape: ([y]) => y!,
+  shape: ([y, dy]) => {
+    lastAxis(y!)
+    if (!sameShape(y!, dy!)) {
+      throw new ShapeError(`softmaxInputGrad: y is ${formatShape(y!)} but its gradient ${formatShape(dy!)}; make them equal`)
+    }
+    return y!
+  },
   define: ([y, dy], output) => {
     const n = lastAxis(y!.shape)
     for (let row = 0; row < y!.values.length; row += n) {
