@@ -1,0 +1,58 @@
+import { checkpoint, type Tensor } from '../../core/index.ts'
+import { ddimStep } from '../diffusion/ddim.ts'
+import { type DdpmVariance, ddpmStep } from '../diffusion/ddpm.ts'
+import { qSample, type Schedule } from '../diffusion/schedule.ts'
+import type { EpsilonModel } from '../models/types.ts'
+import type { Draws } from '../randomness/draws.ts'
+import type { ReverseInterval } from './timesteps.ts'
+
+/** The reverse process: stochastic DDPM, or DDIM with eta (0: deterministic). */
+export type ReverseProcess = { readonly kind: 'ddpm'; readonly variance: DdpmVariance } | { readonly kind: 'ddim'; readonly eta: number }
+
+/** A diffusion-based purifier: everything but the noise. */
+export interface Purifier {
+  readonly epsilonTheta: EpsilonModel
+  readonly schedule: Schedule
+  /** Reverse steps in order, the first t being where the forward process stops; see timesteps.ts. */
+  readonly intervals: readonly ReverseInterval[]
+  readonly reverse: ReverseProcess
+  /** Whether P is clipped to [-1,1] at every step. Default true. */
+  readonly clip?: boolean
+  /** Recompute each step in the backward pass instead of storing its activations: same bits, less memory. Default false. */
+  readonly checkpointing?: boolean
+}
+
+/** Whether the reverse process draws noise at all. */
+export const isStochastic = ({ reverse }: Pick<Purifier, 'reverse'>): boolean => reverse.kind === 'ddpm' || reverse.eta > 0
+
+/**
+ * Diffusion-based purification: noise the image to t*, then denoise it (Nie et al. 2022).
+ *
+ * @paper E1 (forward process), E3 (DDPM reverse step), E4 (DDIM step)
+ *
+ *   x_T = qSample(2 x - 1, t*),  then x_s from x_t for every interval,  result (x_0 + 1) / 2 clamped to [0,1]
+ *
+ * x: [batch, channels, height, width], pixels in [0,1]; result likewise. Draws `forward` once and `reverse` at every step but
+ * the last, by name (diffusionStep = index of the step). The gradient to x is exact: through every step and every clamp.
+ */
+export const purify = (purifier: Purifier, x: Tensor, draws: Draws): Tensor => {
+  const { epsilonTheta, schedule, intervals, reverse, clip = true, checkpointing = false } = purifier
+  const shape = x.shape.slice(1)
+  const start = intervals[0]
+  if (!start) throw new RangeError('purify: the purifier has no reverse steps; make its intervals with paperTimesteps or faithfulTimesteps')
+
+  const x0 = x.mul(2).sub(1)
+  let xT = qSample(schedule, x0, { t: start.t, epsilon: draws.normal('forward', shape) })
+
+  intervals.forEach(({ t, s }, diffusionStep) => {
+    const step = (current: Tensor): Tensor => {
+      const epsilon = epsilonTheta(current, new Array<number>(current.shape[0]!).fill(t))
+      const z = (): Tensor => draws.normal('reverse', shape, { diffusionStep })
+      return reverse.kind === 'ddpm'
+        ? ddpmStep(schedule, current, { t, s, clip, variance: reverse.variance, epsilon, z })
+        : ddimStep(schedule, current, { t, s, clip, eta: reverse.eta, epsilon, z })
+    }
+    xT = checkpointing ? checkpoint(step)(xT) : step(xT)
+  })
+  return xT.add(1).mul(0.5).clamp(0, 1)
+}

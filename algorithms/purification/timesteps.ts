@@ -1,0 +1,62 @@
+/** One reverse step of a purifier: from timestep t to the earlier s (s < 0: the clean image). */
+export interface ReverseInterval {
+  readonly t: number
+  readonly s: number
+}
+
+const inRange = (operation: string, timesteps: number, tStar: number, steps: number): void => {
+  if (!(tStar > 0 && tStar <= 1 && Number.isInteger(steps) && steps >= 1 && steps <= timesteps)) {
+    throw new RangeError(
+      `${operation}: needs 0 < tStar <= 1 and 1..${timesteps} whole steps, got tStar ${tStar} and ${steps} steps; the paper uses tStar 0.1`,
+    )
+  }
+}
+
+/**
+ * The `paper` reading: exactly `steps` reverse steps from t* T noise levels down to none, evenly spaced. Level l is
+ * timestep l - 1, so the image is noised with abar[t* T - 1], as in DiffPure, and the last step ends at s = -1.
+ */
+export const paperTimesteps = ({
+  timesteps = 1000,
+  tStar,
+  steps,
+}: {
+  timesteps?: number
+  tStar: number
+  steps: number
+}): ReverseInterval[] => {
+  inRange('paperTimesteps', timesteps, tStar, steps)
+  const level = (k: number): number => Math.round((tStar * timesteps * (steps - k)) / steps) - 1
+  if (level(0) - level(steps) < steps) {
+    throw new RangeError(`paperTimesteps: ${steps} steps do not fit into ${tStar * timesteps} timesteps; take fewer steps`)
+  }
+  return Array.from({ length: steps }, (_, k) => ({ t: level(k), s: level(k + 1) }))
+}
+
+/**
+ * The `faithful` reading of the published scripts: the N timesteps (N - 1) r .. 0 with r = floor(T / N), sliced from index
+ * round((1 - t*) N) - 1 on. That is one step more than t* N and starts at t* T instead of t* T - 1 (audit finding M1);
+ * rounding goes half to even, as in Python.
+ */
+export const faithfulTimesteps = ({
+  timesteps = 1000,
+  tStar,
+  inferenceSteps,
+}: {
+  timesteps?: number
+  tStar: number
+  inferenceSteps: number
+}): ReverseInterval[] => {
+  inRange('faithfulTimesteps', timesteps, tStar, inferenceSteps)
+  const ratio = Math.floor(timesteps / inferenceSteps)
+  const all = Array.from({ length: inferenceSteps }, (_, i) => (inferenceSteps - 1 - i) * ratio)
+  const first = Math.max(0, roundHalfToEven((1 - tStar) * inferenceSteps) - 1)
+  return all.slice(first).map(t => ({ t, s: t - ratio }))
+}
+
+const roundHalfToEven = (x: number): number => {
+  const low = Math.floor(x)
+  // (1 - t*) N is meant as a decimal: 0.9 * 5 is 4.5 although floating point may miss it by one unit in the last place.
+  if (Math.abs(x - low - 0.5) < 1e-9) return low % 2 === 0 ? low : low + 1
+  return Math.round(x)
+}
