@@ -29,10 +29,9 @@ export interface EvaluationOptions {
 
 /** Per image, in the order of the batch. */
 export interface BatchOutcome {
-  /** Number of report draws on which the clean (the adversarial) image was classified correctly. */
-  readonly cleanCorrect: readonly number[]
-  readonly advCorrect: readonly number[]
-  readonly reportDraws: number
+  /** Whether the clean (the adversarial) image was classified correctly, on each report draw. */
+  readonly cleanCorrect: readonly (readonly boolean[])[]
+  readonly advCorrect: readonly (readonly boolean[])[]
   /** Mean loss and gradient quality at each step of the first run. */
   readonly trace: readonly PgdTrace[]
   /** The adversarial images, [batch, channels, height, width]. The caller disposes it. */
@@ -77,8 +76,8 @@ export const evaluateBatch = async (defence: Defence, batch: LabelledBatch, o: E
     xAdv = chosen
   }
 
-  const correct = (x: Tensor) => countCorrect(k => defence(x, draws.at({ purpose: 'report', eotSample: k })), batch.labels, reportDraws)
-  return { cleanCorrect: await correct(batch.images), advCorrect: await correct(xAdv), reportDraws, trace: first.trace, xAdv }
+  const correct = (x: Tensor) => judge(k => defence(x, draws.at({ purpose: 'report', eotSample: k })), batch.labels, reportDraws)
+  return { cleanCorrect: await correct(batch.images), advCorrect: await correct(xAdv), trace: first.trace, xAdv }
 }
 
 /** x plus uniform noise over the l_inf ball of the attack (its l_2 projection follows in pgd). */
@@ -98,9 +97,9 @@ const meanOverDraws = (count: number, sample: (k: number) => Tensor): Tensor => 
   return total.mul(1 / count)
 }
 
-/** How often each image's largest logit is its label's, over `count` draws. A tie goes to the smaller class. */
-export const countCorrect = async (logits: (k: number) => Tensor, labels: readonly number[], count: number): Promise<number[]> => {
-  const correct = new Array<number>(labels.length).fill(0)
+/** Whether each image's largest logit is its label's, on each of `count` draws: [image][draw]. A tie goes to the smaller class. */
+export const judge = async (logits: (k: number) => Tensor, labels: readonly number[], count: number): Promise<boolean[][]> => {
+  const correct = labels.map((): boolean[] => [])
   for (let k = 0; k < count; k++) {
     const sample = tidy(() => logits(k))
     const classes = sample.shape[1]!
@@ -108,7 +107,7 @@ export const countCorrect = async (logits: (k: number) => Tensor, labels: readon
     sample.dispose()
     labels.forEach((label, i) => {
       const row = values.subarray(i * classes, (i + 1) * classes)
-      if (row.indexOf(Math.max(...row)) === label) correct[i]!++
+      correct[i]!.push(row.indexOf(Math.max(...row)) === label)
     })
   }
   return correct
