@@ -225,6 +225,10 @@ export class FunctionBuilder {
     const bytes = new Uint8Array(new Int32Array([value, value, value, value]).buffer)
     return this.raw(0xfd, 0x0c, ...bytes)
   }
+  /** A v128 constant of four integers. */
+  i32x4Lanes(lanes: readonly [number, number, number, number]): this {
+    return this.raw(0xfd, 0x0c, ...new Uint8Array(new Int32Array(lanes).buffer))
+  }
   op(name: PlainInstruction): this {
     return this.raw(plain[name])
   }

@@ -7,6 +7,7 @@ import { collapse, maximumInputs, maximumRank, sizes, strides } from './collapse
 import { ExprEmitter } from './emitExpr.ts'
 import { Lanes } from './lanes.ts'
 import { hasFma, link } from './link.ts'
+import { addTo, repeat } from './loops.ts'
 
 export interface ElementwiseAttributes {
   /** Keep the object: kernels are cached by it. */
@@ -35,16 +36,6 @@ const varyingSteps = (steps: readonly Step[], streamed: (input: number) => boole
     else varying.push(false)
   }
   return varying
-}
-
-/** Repeats the body `count` (i32 local, at least 1) times. */
-const repeat = (f: FunctionBuilder, count: Local, body: () => void) => {
-  const left = f.local('i32')
-  f.get(count).set(left)
-  f.loop(() => {
-    body()
-    f.get(left).i32(1).op('i32Sub').tee(left).branchIf(0)
-  })
 }
 
 /**
@@ -76,7 +67,6 @@ const emitRun = (f: FunctionBuilder, descriptor: Local, o: { expr: Expr; inputCo
   const vectors = f.local('i32')
   const left = f.local('i32')
   const varying = varyingSteps(linear.steps, streamed)
-  const addTo = (local: Local, amount: Local) => f.get(local).get(amount).op('i32Add').set(local)
 
   let offset = 0
   const emitter = new ExprEmitter(v, linear, step => {
@@ -110,10 +100,10 @@ const emitRun = (f: FunctionBuilder, descriptor: Local, o: { expr: Expr; inputCo
         2,
       )
       f.get(left).if(() => vector(0))
-      for (const k of inputs) addTo(rowStart[k]!, rowStride[k]!)
+      for (const k of inputs) addTo(f, rowStart[k]!, rowStride[k]!)
       f.get(output).get(n).i32(2).op('i32Shl').op('i32Add').set(output)
     })
-    for (const k of inputs) addTo(planeStart[k]!, planeStride[k]!)
+    for (const k of inputs) addTo(f, planeStart[k]!, planeStride[k]!)
   })
 }
 

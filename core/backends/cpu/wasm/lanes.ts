@@ -95,6 +95,11 @@ export class Lanes {
     for (let i = coefficients.length - 2; i >= 0; i--) sum = this.mulAdd(sum, x, this.constant(coefficients[i]!))
     return sum
   }
+  /** All bits set in the first `count` (i32 local) lanes. */
+  tailMask(count: Local): Local {
+    this.f.get(count).simd('i32x4Splat').i32x4Lanes([0, 1, 2, 3]).simd('i32x4GtS')
+    return this.keep()
+  }
   /** The sum of the four lanes, (0 + 2) + (1 + 3), as an f32 local. */
   sumLanes(x: Local): Local {
     const pairs = this.add(x, this.shuffle(x, x, [2, 3, 2, 3]))

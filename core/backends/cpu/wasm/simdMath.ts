@@ -15,23 +15,39 @@ const ln2Low = Math.LN2 - ln2High
 /** (exp r - 1 - r) / r² on |r| <= ln 2 / 2, error 3e-9. */
 const expTail = [0.4999999403953552, 0.1666651964187622, 0.04166839271783829, 0.008368780836462975, 0.0013814466074109077]
 
-/** exp x = 2ⁿ exp r with n = round(x / ln 2). */
-export const exp = (v: Lanes, x: Local): Local => {
-  // Outside this range the result is infinite or zero. This order of operands lets a NaN pass.
-  const above = v.op('f32x4Pmin', x, v.constant(89))
-  const clamped = v.op('f32x4Pmax', above, v.constant(-104))
-  // Adding 1.5 2²³ rounds to an integer and leaves that integer in the low bits.
-  const magic = 12582912
-  const shifted = v.mulAdd(clamped, v.constant(Math.LOG2E), v.constant(magic))
+const magic = 12582912
+const magicBits = 0x4b400000
+
+/** exp x = 2ⁿ exp r with n = round(x / ln 2); `shifted` is n plus a number whose low bits are free, so n is in its bits. */
+const reduceExp = (v: Lanes, x: Local): { readonly shifted: Local; readonly mantissa: Local } => {
+  const shifted = v.mulAdd(x, v.constant(Math.LOG2E), v.constant(magic))
   const n = v.sub(shifted, v.constant(magic))
-  const r = v.mulSub(n, v.constant(ln2Low), v.mulSub(n, v.constant(ln2High), clamped))
+  const r = v.mulSub(n, v.constant(ln2Low), v.mulSub(n, v.constant(ln2High), x))
   const tail = v.mulAdd(v.mul(r, r), v.polynomial(r, expTail), r)
-  const mantissa = v.add(tail, v.constant(1))
+  return { shifted, mantissa: v.add(tail, v.constant(1)) }
+}
+
+/** x between bounds; this order of operands lets a NaN pass. */
+const clamp = (v: Lanes, x: Local, low: number, high: number): Local =>
+  v.op('f32x4Pmax', v.op('f32x4Pmin', x, v.constant(high)), v.constant(low))
+
+/** exp x. */
+export const exp = (v: Lanes, x: Local): Local => {
+  // Outside this range the result is infinite or zero.
+  const { shifted, mantissa } = reduceExp(v, clamp(v, x, -104, 89))
   // 2ⁿ in two factors, since n reaches 128 and, for subnormal results, -150.
-  const exponent = v.op('i32x4Sub', shifted, v.integer(0x4b400000))
+  const exponent = v.op('i32x4Sub', shifted, v.integer(magicBits))
   const half = v.shift('i32x4ShrS', exponent, 1)
   const powerOf = (e: Local) => v.shift('i32x4Shl', v.op('i32x4Add', e, v.integer(127)), 23)
   return v.mul(v.mul(mantissa, powerOf(half)), powerOf(v.op('i32x4Sub', exponent, half)))
+}
+
+/** 1 / (1 + exp(-x)) with x clamped to ±87, so that 2ⁿ is one factor: absolute error 2e-7, and 1e-38 instead of less at -87. */
+export const boundedSigmoid = (v: Lanes, x: Local): Local => {
+  const { shifted, mantissa } = reduceExp(v, clamp(v, v.op('f32x4Neg', x), -87, 87))
+  const e = v.op('i32x4Add', mantissa, v.shift('i32x4Shl', shifted, 23))
+  const one = v.constant(1)
+  return v.div(one, v.add(one, e))
 }
 
 /** (log(1 + f) - f + f²/2) / f³ on sqrt(1/2) <= 1 + f <= sqrt 2, error 6e-9. */
