@@ -1,6 +1,8 @@
 import type { CpuKernel } from './kernel.ts'
 import { directForward, directInputGrad, directWeightGrad } from './wasm/convDirect.ts'
 import type { ConvGeometry } from './wasm/convPlan.ts'
+import { isExactArithmetic } from './wasm/link.ts'
+import { type WinogradSize, winogradConvolution, winogradWeightGrad } from './wasm/winograd.ts'
 
 export interface Conv2dAttributes {
   /** Vertical and horizontal stride. */
@@ -28,6 +30,24 @@ const geometryOf = (x: Shape, w: Shape, dy: Shape, { stride, padding, groups }: 
   groups,
 })
 
+let winograd = true
+
+/** Turns Winograd's algorithm on (as it is at first) or off; it is also off in exact arithmetic. */
+export const setWinograd = (on: boolean): void => {
+  winograd = on
+}
+
+/** Fewer channels than this and the transforms cost more than the multiplications they save. */
+const winogradChannels = 8
+
+/** The sizes for Winograd's algorithm where it applies and wins; never depends on the batch, nor do the bits of an image. */
+const winogradSize = (g: ConvGeometry, batch: number, padding: Conv2dAttributes['padding']): WinogradSize | undefined => {
+  const kernel = g.kernelHeight === 3 && g.kernelWidth === 3 && g.strideY === 1 && g.strideX === 1 && g.groups === 1
+  const tiled = g.height % 4 === 0 && g.width % 4 === 0 && padding.every(pad => pad === 1)
+  const wins = g.inChannels >= winogradChannels && g.outChannels >= winogradChannels
+  return winograd && !isExactArithmetic() && kernel && tiled && wins ? { ...g, batch } : undefined
+}
+
 const isEmpty = (...shapes: readonly Shape[]): boolean => shapes.some(shape => shape.includes(0))
 
 /**
@@ -38,7 +58,10 @@ const isEmpty = (...shapes: readonly Shape[]): boolean => shapes.some(shape => s
 export const conv2d: CpuKernel<Conv2dAttributes> = (heap, [x, w, bias], output, attributes) => {
   if (isEmpty(x.shape, w.shape, output.shape)) return false
   const g = geometryOf(x.shape, w.shape, output.shape, attributes)
-  directForward(heap, g, x.shape[0], { source: x.pointer, weight: w.pointer, bias: bias?.pointer ?? 0, output: output.pointer })
+  const size = winogradSize(g, x.shape[0], attributes.padding)
+  const operands = { source: x.pointer, weight: w.pointer, bias: bias?.pointer ?? 0 }
+  if (size) winogradConvolution(heap, size, { ...operands, result: output.pointer, adjoint: false })
+  else directForward(heap, g, x.shape[0], { ...operands, output: output.pointer })
   return true
 }
 
@@ -51,7 +74,10 @@ export const conv2dInputGrad: CpuKernel<Conv2dAttributes & { readonly inputShape
 ) => {
   if (isEmpty(dy.shape, w.shape, output.shape)) return false
   const g = geometryOf(attributes.inputShape, w.shape, dy.shape, attributes)
-  directInputGrad(heap, g, dy.shape[0], { source: dy.pointer, weight: w.pointer, output: output.pointer })
+  const size = winogradSize(g, dy.shape[0], attributes.padding)
+  const operands = { source: dy.pointer, weight: w.pointer }
+  if (size) winogradConvolution(heap, size, { ...operands, bias: 0, result: output.pointer, adjoint: true })
+  else directInputGrad(heap, g, dy.shape[0], { ...operands, output: output.pointer })
   return true
 }
 
@@ -64,6 +90,9 @@ export const conv2dWeightGrad: CpuKernel<Conv2dAttributes & { readonly weightSha
 ) => {
   if (isEmpty(x.shape, dy.shape, output.shape)) return false
   const g = geometryOf(x.shape, attributes.weightShape, dy.shape, attributes)
-  directWeightGrad(heap, g, x.shape[0], { x: x.pointer, dy: dy.pointer, dw: output.pointer })
+  const size = winogradSize(g, x.shape[0], attributes.padding)
+  const operands = { x: x.pointer, dy: dy.pointer, dw: output.pointer }
+  if (size && g.inChannels % 8 === 0 && g.outChannels % 4 === 0) winogradWeightGrad(heap, size, operands)
+  else directWeightGrad(heap, g, x.shape[0], operands)
   return true
 }

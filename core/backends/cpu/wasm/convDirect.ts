@@ -2,6 +2,7 @@ import type { Heap } from '../heap.ts'
 import type { ModuleBuilder } from './assembler.ts'
 import { buildConvGather } from './convGather.ts'
 import { type ConvGeometry, type ConvPhase, type ConvPlan, forwardPlan, inputGradPlan, type Offsets } from './convPlan.ts'
+import { carve, put, remember } from './convScratch.ts'
 import { buildGemm, edgeBytes } from './gemm.ts'
 import { type BuildOptions, type Linked, link } from './link.ts'
 
@@ -14,32 +15,13 @@ const build = (m: ModuleBuilder, options: BuildOptions): void => {
   buildConvGather(m)
 }
 
-const plans = new Map<string, ConvPlan>()
-const maximumPlans = 256
+const rememberPlan = remember<ConvPlan>()
 
-const cachedPlan = (make: (g: ConvGeometry, images: number) => ConvPlan, g: ConvGeometry, images: number): ConvPlan => {
-  const key = `${make.name} ${images} ${Object.values(g).join()}`
-  let plan = plans.get(key)
-  if (!plan) {
-    if (plans.size >= maximumPlans) plans.clear()
-    plan = make(g, images)
-    plans.set(key, plan)
-  }
-  return plan
-}
+const cachedPlan = (make: typeof forwardPlan, g: ConvGeometry, images: number): ConvPlan =>
+  rememberPlan(`${make.name} ${images} ${Object.values(g).join()}`, () => make(g, images))
 
 /** Splits `count` into the fewest blocks of at most `limit`, about equally long and multiples of eight. */
 const blockLength = (count: number, limit: number) => Math.ceil(count / Math.ceil(count / limit) / 8) * 8
-
-/** Addresses of the parts, each 64-byte aligned, of one scratch region. */
-const carve = (heap: Heap, bytes: readonly number[]): number[] => {
-  const starts = [0]
-  for (const size of bytes) starts.push(starts[starts.length - 1] + Math.ceil(size / 64) * 64)
-  const base = heap.scratch(starts[starts.length - 1])
-  return starts.map(start => base + start)
-}
-
-const put = (heap: Heap, at: number, table: Int32Array): void => heap.view.i32.set(table, at >>> 2)
 
 /** Offsets of `rows` rows `pitch` floats apart, completed to whole strips by the last row. */
 const rowOffsets = (rows: number, pitch: number) =>
