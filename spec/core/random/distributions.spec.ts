@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { normal, permutation, randint, uniform } from '../../../core/random/distributions.ts'
 import { foldIn, key, split } from '../../../core/random/key.ts'
+import { normalQuantile } from '../../../core/random/normalQuantile.ts'
 import { threefry2x32 } from '../../../core/random/threefry2x32.ts'
 import { chiSquareUniform, correlation, kolmogorovSmirnov, ksBound, mean, normalCdf } from './statistics.ts'
 
@@ -27,7 +28,9 @@ describe('distributions', () => {
         expect(uniform(k, short + more).slice(0, short)).toEqual(uniform(k, short))
         expect(normal(k, short + more).slice(0, short)).toEqual(normal(k, short))
         const [high, low] = threefry2x32(k, [0, short])
-        expect(uniform(k, short + 1)[short]).toBe((high * 2 ** 20 + Math.floor(low / 2 ** 12)) / 2 ** 52)
+        const u = (high * 2 ** 20 + Math.floor(low / 2 ** 12)) / 2 ** 52
+        expect(uniform(k, short + 1)[short]).toBe(u)
+        expect(normal(k, short + 1)[short]).toBe(normalQuantile(u + 2 ** -53))
       }),
       { seed: 5, numRuns: 30 },
     )
