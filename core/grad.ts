@@ -140,7 +140,14 @@ export const vjp = <A extends Tree>(f: (x: A) => Tensor, x: A): { value: Tensor;
       if (!sameShape(u.shape, output.shape)) {
         throw new Error(`vjp: the cotangent has shape ${formatShape(u.shape)}, the output ${formatShape(output.shape)}; they must be equal`)
       }
-      return tidy(() => rebuild(x, backward(output, u, list, new Set(list))))
+      const gradients = tidy(() => backward(output, u, list, new Set(list)))
+      if (isRecording()) return rebuild(x, gradients)
+      dispose(list)
+      // The gradient of the identity is u itself, which stays the caller's.
+      return rebuild(
+        x,
+        gradients.map(gradient => (gradient === u ? alias(u) : gradient)),
+      )
     },
   }
 }
