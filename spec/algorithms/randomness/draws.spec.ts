@@ -73,7 +73,7 @@ describe('draws', () => {
     )
   })
 
-  // 64-bit keys: the 1e4 pairs of a run meet by chance with probability 1e-12 in all.
+  // 64-bit keys: the 5e3 pairs of a run meet by chance with probability 3e-16 in all.
   it('should give different names different keys', () => {
     fc.assert(
       fc.property(

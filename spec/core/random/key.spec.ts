@@ -29,7 +29,7 @@ describe('key', () => {
     )
   })
 
-  // 64-bit keys: about 4e5 pairs per run collide by chance with probability 1e-8 in all.
+  // 64-bit keys: the 2e4 pairs of a run meet by chance with probability 1e-15 in all.
   it('should fold different data into different keys, prefixes, digits and empty strings included', () => {
     fc.assert(
       fc.property(
