@@ -43,7 +43,11 @@ export const readSafetensors = (bytes: Uint8Array, source: string): Safetensors 
   return { tensors: Object.fromEntries(tensors), metadata }
 }
 
-const encode = (key: string, tensor: HostTensor): Uint8Array => {
+/**
+ * The bytes of one tensor as the file holds them; they may share the memory of `values`.
+ * @throws FileError when shape, dtype and values do not agree
+ */
+export const encodeTensor = (key: string, tensor: HostTensor): Uint8Array => {
   const fail = (rule: string, remedy: string): never => {
     throw new FileError('writeSafetensors', `tensor ${quoteKey(key)}: ${rule}`, remedy)
   }
@@ -74,7 +78,7 @@ export const writeSafetensors = (
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> => {
   requireLittleEndian('writeSafetensors')
-  const parts = Object.entries(tensors).map(([key, tensor]) => ({ key, tensor, data: encode(key, tensor) }))
+  const parts = Object.entries(tensors).map(([key, tensor]) => ({ key, tensor, data: encodeTensor(key, tensor) }))
   const byFallingSize = [...parts].sort((a, b) => CODECS[b.tensor.dtype].bytesPerElement - CODECS[a.tensor.dtype].bytesPerElement)
   const begins = new Map<string, number>()
   let dataSize = 0
