@@ -93,14 +93,17 @@ export const eachChannel = (
   })
 }
 
-/** Visits one channel's elements, a vector at the cursors each time; afterwards the cursors are at the next channel. */
-export const eachElement = (v: Lanes, shape: GroupShape, cursors: readonly Local[], body: (tail?: Tail) => void): void => {
+/**
+ * Visits one channel's elements, a vector at the cursors plus an offset each time; afterwards the cursors are at the next
+ * channel. Two vectors per turn: the engine then loads the polynomials' constants once for both.
+ */
+export const eachElement = (v: Lanes, shape: GroupShape, cursors: readonly Local[], body: (offset: number, tail?: Tail) => void): void => {
   eachVector(
     v,
-    { count: shape.spatial, cursors, unroll: 1 },
-    () => body(),
+    { count: shape.spatial, cursors, unroll: 2 },
+    offset => body(offset),
     tail => {
-      body(tail)
+      body(0, tail)
       const bytes = bytesOf(v.f, tail.rest)
       for (const cursor of cursors) addTo(v.f, cursor, bytes)
     },

@@ -14,7 +14,8 @@ export interface GroupNormAttributes {
   readonly silu: boolean
 }
 
-const put = (v: Lanes, pointer: Local, value: Local, tail?: Tail) => (tail ? storeTail(v, pointer, value, tail) : v.store(pointer, value))
+const put = (v: Lanes, pointer: Local, value: Local, at: number, tail?: Tail) =>
+  tail ? storeTail(v, pointer, value, tail) : v.store(pointer, value, at)
 
 const accumulate = (v: Lanes, into: Local, term: Local, tail?: Tail) =>
   v.assign(into, v.add(into, tail ? v.op('v128And', tail.mask, term) : term))
@@ -40,9 +41,9 @@ const emitForward: Emit = (v, [x, weight, bias, , y], shape, { epsilon, silu }) 
     eachChannel(v, shape, perChannel, ([w, b]) => {
       const scale = v.loadSplat(w!)
       const offset = v.loadSplat(b!)
-      eachElement(v, shape, cursors, tail => {
-        const z = v.mulAdd(normalised(v, v.load(cursors[0]!), group), scale, offset)
-        put(v, cursors[1]!, silu ? v.mul(z, boundedSigmoid(v, z)) : z, tail)
+      eachElement(v, shape, cursors, (at, tail) => {
+        const z = v.mulAdd(normalised(v, v.load(cursors[0]!, at), group), scale, offset)
+        put(v, cursors[1]!, silu ? v.mul(z, boundedSigmoid(v, z)) : z, at, tail)
       })
     })
   })
@@ -62,10 +63,10 @@ const emitInputGrad: Emit = (v, [x, weight, bias, dy, dx], shape, { epsilon, sil
     eachChannel(v, shape, perChannel, ([w, b]) => {
       const scale = v.loadSplat(w!)
       const offset = v.loadSplat(b!)
-      eachElement(v, shape, cursors, tail => {
-        const xHat = normalised(v, v.load(cursors[0]!), group)
-        const g = v.mul(scale, affineGradient(v, { xHat, weight: scale, bias: offset, dy: v.load(cursors[1]!), silu }))
-        put(v, cursors[2]!, g, tail)
+      eachElement(v, shape, cursors, (at, tail) => {
+        const xHat = normalised(v, v.load(cursors[0]!, at), group)
+        const g = v.mul(scale, affineGradient(v, { xHat, weight: scale, bias: offset, dy: v.load(cursors[1]!, at), silu }))
+        put(v, cursors[2]!, g, at, tail)
         accumulate(v, sumG, g, tail)
         accumulate(v, sumGX, v.mul(g, xHat), tail)
       })
@@ -81,9 +82,7 @@ const emitInputGrad: Emit = (v, [x, weight, bias, dy, dx], shape, { epsilon, sil
     const finish = (at: number, tail?: Tail) => {
       const xHat = normalised(v, v.load(source, at), group)
       const centred = v.mulSub(xHat, meanGX, v.sub(v.load(target, at), meanG))
-      const value = v.mul(centred, group.inverse)
-      if (tail) storeTail(v, target, value, tail)
-      else v.store(target, value, at)
+      put(v, target, v.mul(centred, group.inverse), at, tail)
     }
     eachVector(v, { count: shape.count, cursors: [source, target], unroll: 2 }, finish, tail => finish(0, tail))
   })
@@ -105,9 +104,9 @@ const emitParameterGrad: Emit = (v, [x, weight, bias, dy, output], shape, { epsi
       const scale = v.loadSplat(w!)
       const offset = v.loadSplat(b!)
       const sums = { weight: v.constant(0), bias: v.constant(0) }
-      eachElement(v, shape, cursors, tail => {
-        const xHat = normalised(v, v.load(cursors[0]!), group)
-        const dz = affineGradient(v, { xHat, weight: scale, bias: offset, dy: v.load(cursors[1]!), silu })
+      eachElement(v, shape, cursors, (at, tail) => {
+        const xHat = normalised(v, v.load(cursors[0]!, at), group)
+        const dz = affineGradient(v, { xHat, weight: scale, bias: offset, dy: v.load(cursors[1]!, at), silu })
         accumulate(v, sums.weight, v.mul(dz, xHat), tail)
         accumulate(v, sums.bias, dz, tail)
       })
