@@ -1,0 +1,42 @@
+import { linearSchedule } from '../../algorithms/diffusion/schedule.ts'
+import { type Defence, purifiedClassifier, undefended } from '../../algorithms/evaluation/defence.ts'
+import type { Classifier } from '../../algorithms/models/types.ts'
+import type { Purifier } from '../../algorithms/purification/purify.ts'
+import { paperTimesteps } from '../../algorithms/purification/timesteps.ts'
+import { digitsClassifier, digitsUnet } from '../digits/networks.ts'
+import { classifierOf, epsilonModel, findWeights, loadParameters } from '../digits/weights.ts'
+import type { DefenceSpec } from './plan.ts'
+
+/** The networks of a run, loaded once per process from the first folder that has them. */
+export interface Networks {
+  readonly classifier: Classifier
+  purifier(spec: DefenceSpec & { readonly purifier: string }): Purifier
+  defence(spec: DefenceSpec): Defence
+}
+
+/** @throws UserError or FileError when weights are missing or damaged; nothing is half-loaded */
+export const loadNetworks = (folders: readonly string[]): Networks => {
+  const classifier = classifierOf(loadParameters(findWeights(folders, 'classifier'), { ...digitsClassifier.parameterShapes(), ...digitsClassifier.bufferShapes() }))
+  const schedule = linearSchedule()
+  const models = new Map<string, ReturnType<typeof epsilonModel>>()
+  const modelOf = (name: string): ReturnType<typeof epsilonModel> => {
+    let model = models.get(name)
+    if (!model) {
+      model = epsilonModel(loadParameters(findWeights(folders, name), digitsUnet.parameterShapes()))
+      models.set(name, model)
+    }
+    return model
+  }
+  const purifier: Networks['purifier'] = spec => ({
+    epsilonTheta: modelOf(spec.purifier),
+    schedule,
+    intervals: paperTimesteps({ tStar: spec.tStar, steps: spec.reverseSteps }),
+    reverse: spec.reverse === 'ddim' ? { kind: 'ddim', eta: 0 } : { kind: 'ddpm', variance: 'fixedLarge' },
+  })
+  return {
+    classifier,
+    purifier,
+    defence: spec =>
+      spec.purifier === null ? undefended(classifier) : purifiedClassifier(purifier({ ...spec, purifier: spec.purifier }), classifier),
+  }
+}

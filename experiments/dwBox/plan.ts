@@ -1,0 +1,178 @@
+import { dwBoxSettings } from '../../algorithms/attacks/dwBox.ts'
+import type { Norm } from '../../algorithms/attacks/projections.ts'
+import type { LockSetName } from '../../algorithms/randomness/lockSets.ts'
+import { splitDigits } from '../data/digits.ts'
+import type { AuditOptions } from './options.ts'
+
+/** How a row's images are classified: behind a purifier, or bare. */
+export interface DefenceSpec {
+  /** Name of the purifier's weights (see experiments/digits/weights.ts); null: no purifier. */
+  readonly purifier: string | null
+  readonly reverse: 'ddpm' | 'ddim'
+  /** Share of the diffusion time at which purification starts. */
+  readonly tStar: number
+  readonly reverseSteps: number
+}
+
+export interface AttackSpec {
+  readonly norm: Norm
+  readonly epsilon: number
+  readonly stepSize: number
+  readonly steps: number
+}
+
+/** One row of the table, before it is measured. */
+export interface RowSpec {
+  readonly id: string
+  readonly label: string
+  /** What sets it apart from the default table; empty there. */
+  readonly variation: string
+  readonly defence: DefenceSpec
+  readonly attack: AttackSpec
+  readonly settings: readonly { readonly name: LockSetName; readonly eotSamples: number }[]
+}
+
+interface UnitBase {
+  /** Names the unit in the journal. */
+  readonly key: string
+  readonly row: RowSpec
+  readonly setting: RowSpec['settings'][number]
+  readonly imageIds: readonly number[]
+  readonly seed: number
+  /** Gradients of one image: what the progress bar counts. */
+  readonly work: number
+}
+
+/** A piece of work that one worker does at a time and that is kept once done. */
+export type Unit =
+  | (UnitBase & { readonly kind: 'accuracy'; readonly reportDraws: number })
+  | (UnitBase & { readonly kind: 'gallery' })
+  | (UnitBase & { readonly kind: 'trajectory' })
+
+const images = 64
+
+/** The rows of a run: the default table, and with `full` the sweeps, the controls and the other training seeds. */
+export const planRows = (o: AuditOptions): RowSpec[] => {
+  const attack: AttackSpec = { norm: o.norm, epsilon: o.epsilon, stepSize: o.epsilon / 4, steps: o.steps }
+  const defence = (purifier: string | null, more: Partial<DefenceSpec> = {}): DefenceSpec => ({
+    purifier,
+    reverse: 'ddpm',
+    tStar: o.tStar,
+    reverseSteps: o.reverseSteps,
+    ...more,
+  })
+  const row = (
+    id: string,
+    label: string,
+    spec: DefenceSpec,
+    more: Partial<Pick<RowSpec, 'variation' | 'attack'>> & { only?: LockSetName[] } = {},
+  ): RowSpec => ({
+    id,
+    label,
+    variation: more.variation ?? '',
+    defence: spec,
+    attack: more.attack ?? attack,
+    settings: spec.purifier
+      ? dwBoxSettings({ reverse: spec.reverse === 'ddim' ? { kind: 'ddim', eta: 0 } : { kind: 'ddpm', variance: 'fixedLarge' } }, o)
+          .filter(({ name }) => !more.only || more.only.includes(name))
+          .map(({ name, eotSamples }) => ({ name, eotSamples }))
+      : [{ name: 'White', eotSamples: 1 }],
+  })
+
+  const rows = [
+    row('undefended', 'undefended', defence(null)),
+    row('ddpm-vanilla', 'DDPM vanilla', defence('vanilla')),
+    row('ddim-vanilla', 'DDIM vanilla', defence('vanilla', { reverse: 'ddim' })),
+    row('ddpm-addt-paper', 'DDPM ADDT, lambda 0.03', defence('addt-paper')),
+    row('ddpm-addt-scaled', 'DDPM ADDT, lambda 0.2', defence('addt-scaled')),
+  ]
+  if (!o.full) return rows
+
+  const ends: LockSetName[] = ['White', 'DW_Both']
+  const pair = (suffix: string, variation: string, more: Partial<DefenceSpec>, own: AttackSpec = attack): RowSpec[] =>
+    (['vanilla', 'addt-scaled'] as const).map(weights =>
+      row(`ddpm-${weights}-${suffix}`, weights === 'vanilla' ? 'DDPM vanilla' : 'DDPM ADDT, lambda 0.2', defence(weights, more), {
+        variation,
+        attack: own,
+        only: ends,
+      }),
+    )
+  const control = (weights: string, label: string): RowSpec =>
+    row(`ddpm-${weights}`, label, defence(weights), { variation: 'controls', only: ends })
+  return [
+    ...rows,
+    ...[0.1, 0.2].flatMap(tStar => pair(`t${tStar}`, `t* ${tStar.toFixed(2)}`, { tStar })),
+    ...[0.1, 0.2].flatMap(epsilon =>
+      pair(`eps${epsilon}`, `epsilon ${epsilon.toFixed(2)}`, {}, { ...attack, epsilon, stepSize: epsilon / 4 }),
+    ),
+    ...pair('l2', 'l_2, epsilon 0.75', {}, { ...attack, norm: 'l2', epsilon: 0.75, stepSize: 0.1875 }),
+    control('random-order', 'DDPM ADDT, random order'),
+    control('vanilla-all-t', 'DDPM vanilla, all t'),
+    control('addt-paper-all-t', 'DDPM ADDT, lambda 0.03, all t'),
+    ...[1, 2].flatMap(seed =>
+      ['vanilla', 'addt-scaled'].map(weights =>
+        row(
+          `ddpm-${weights}-seed${seed}`,
+          weights === 'vanilla' ? 'DDPM vanilla' : 'DDPM ADDT, lambda 0.2',
+          defence(`${weights}-seed${seed}`),
+          {
+            variation: `training seed ${seed}`,
+            only: ends,
+          },
+        ),
+      ),
+    ),
+  ]
+}
+
+/** The units of a run, the longest first so that the workers end together. Image ids are rows of the digits file. */
+export const planUnits = (rows: readonly RowSpec[], o: AuditOptions): Unit[] => {
+  const test = splitDigits().test
+  const units: Unit[] = []
+  for (const row of rows) {
+    for (const setting of row.settings) {
+      const count = setting.eotSamples === 1 ? o.imagesDeterministic : o.images
+      for (let first = 0; first < count; first += images) {
+        const imageIds = [...test.slice(first, Math.min(first + images, count))]
+        units.push({
+          kind: 'accuracy',
+          key: `accuracy/${row.id}/${setting.name}/${first}`,
+          row,
+          setting,
+          imageIds,
+          seed: o.seed,
+          reportDraws: o.reportDraws,
+          work: imageIds.length * setting.eotSamples * row.attack.steps,
+        })
+      }
+    }
+  }
+  const first = (count: number): number[] => [...test.slice(0, Math.min(count, o.images))]
+  for (const id of ['ddpm-vanilla', 'ddpm-addt-scaled']) {
+    const row = rows.find(candidate => candidate.id === id)!
+    const both = row.settings.find(({ name }) => name === 'DW_Both')!
+    const gallery = first(6)
+    units.push({
+      kind: 'gallery',
+      key: `gallery/${id}`,
+      row,
+      setting: both,
+      imageIds: gallery,
+      seed: o.seed,
+      work: gallery.length * row.attack.steps,
+    })
+    if (id !== 'ddpm-vanilla') continue
+    const white = row.settings.find(({ name }) => name === 'White')!
+    const followed = first(4)
+    units.push({
+      kind: 'trajectory',
+      key: `trajectory/${id}`,
+      row,
+      setting: white,
+      imageIds: followed,
+      seed: o.seed,
+      work: followed.length * row.attack.steps * (2 * white.eotSamples + 3),
+    })
+  }
+  return units.sort((a, b) => b.work - a.work)
+}

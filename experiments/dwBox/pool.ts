@@ -1,0 +1,70 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { UserError } from '../support/errors.ts'
+import type { Unit } from './plan.ts'
+import type { FromWorker, ToWorker } from './worker.ts'
+
+export interface PoolOptions {
+  readonly workers: number
+  readonly backend: string
+  /** Folders searched for weights. */
+  readonly weights: readonly string[]
+  /** Once aborted no new unit is begun. */
+  readonly signal: AbortSignal
+  readonly onWork: (gradients: number) => void
+  readonly onResult: (unit: Unit, result: unknown) => void
+}
+
+/**
+ * Runs units on worker processes, each with its own backend: every unit is computed by one process, so results do not
+ * depend on their number. Resolves when all are done, or when the units under way are after an abort.
+ * @throws UserError when a worker fails or dies, after the other workers are stopped
+ */
+export const runPool = async (units: readonly Unit[], o: PoolOptions): Promise<void> => {
+  const waiting = [...units]
+  const children = new Set<ChildProcess>()
+  const start = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const child = fork(fileURLToPath(new URL('./worker.ts', import.meta.url)), {
+        execArgv: ['--import', import.meta.resolve('tsx')],
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      })
+      children.add(child)
+      let current: Unit | undefined
+      const next = (): void => {
+        current = o.signal.aborted ? undefined : waiting.shift()
+        if (current) child.send({ unit: current } satisfies ToWorker)
+        else {
+          children.delete(child)
+          child.disconnect()
+          resolve()
+        }
+      }
+      child.on('message', (message: FromWorker) => {
+        if ('work' in message) o.onWork(message.work)
+        else if ('failed' in message)
+          reject(new UserError(message.failed, `while computing ${current?.key ?? 'nothing yet'}`, { exitCode: message.exitCode }))
+        else {
+          if ('key' in message) o.onResult(current!, message.result)
+          next()
+        }
+      })
+      child.on('exit', (code, signal) => {
+        if (children.has(child)) {
+          reject(
+            new UserError(
+              `a worker process ended with ${signal ?? `code ${code}`} while computing ${current?.key ?? 'nothing yet'}`,
+              'run the same command again: what was done is kept',
+            ),
+          )
+        }
+      })
+      child.on('error', reject)
+      child.send({ backend: o.backend, weights: o.weights } satisfies ToWorker)
+    })
+  try {
+    await Promise.all(Array.from({ length: Math.min(o.workers, units.length) }, start))
+  } finally {
+    for (const child of children) child.kill('SIGKILL')
+  }
+}

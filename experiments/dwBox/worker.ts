@@ -1,0 +1,41 @@
+import { useBackend } from '../../core/index.ts'
+import { describeFailure } from '../support/errors.ts'
+import { loadNetworks } from './defence.ts'
+import type { Unit } from './plan.ts'
+import { runUnit } from './runUnit.ts'
+
+/** What the pool sends to a worker process and gets back. */
+export type ToWorker = { readonly backend: string; readonly weights: readonly string[] } | { readonly unit: Unit }
+export type FromWorker =
+  | { readonly ready: true }
+  | { readonly work: number }
+  | { readonly key: string; readonly result: unknown }
+  | { readonly failed: string; readonly exitCode: number }
+
+const send = (message: FromWorker): void => {
+  process.send?.(message)
+}
+
+let networks: ReturnType<typeof loadNetworks> | undefined
+
+const handle = async (message: ToWorker): Promise<void> => {
+  if ('backend' in message) {
+    await useBackend(message.backend)
+    networks = loadNetworks(message.weights)
+    send({ ready: true })
+    return
+  }
+  const result = await runUnit(message.unit, networks!, work => send({ work }))
+  send({ key: message.unit.key, result })
+}
+
+// The pool decides when to stop; a Ctrl-C in the terminal reaches this process too and is left to it.
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
+process.on('disconnect', () => process.exit(0))
+process.on('message', (message: ToWorker) => {
+  handle(message).catch(error => {
+    const { text, exitCode } = describeFailure(error)
+    send({ failed: text.trimEnd(), exitCode })
+  })
+})

@@ -1,0 +1,7 @@
+import type { ParityKind } from '../kind.ts'
+import { timestepEmbedding } from './timestepEmbedding.ts'
+import { unet2d } from './unet2d.ts'
+import { wide, wrn } from './wideResNet.ts'
+
+/** Every kind of golden vectors that can be checked; the first whose pattern fits a stem is taken. */
+export const KINDS: readonly ParityKind[] = [unet2d, wrn, wide, timestepEmbedding]
