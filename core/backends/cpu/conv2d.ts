@@ -37,8 +37,8 @@ export const setWinograd = (on: boolean): void => {
   winograd = on
 }
 
-/** Fewer channels than this and the transforms cost more than the multiplications they save. */
-const winogradChannels = 8
+/** With a single channel on either side the transforms cost as much as the multiplications they save. */
+const winogradChannels = 2
 
 /** The sizes for Winograd's algorithm where it applies and wins; never depends on the batch, nor do the bits of an image. */
 const winogradSize = (g: ConvGeometry, batch: number, padding: Conv2dAttributes['padding']): WinogradSize | undefined => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
-import { conv2d, conv2dInputGrad, conv2dWeightGrad } from '../../../core/backends/cpu/conv2d.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { conv2d, conv2dInputGrad, conv2dWeightGrad, setWinograd } from '../../../core/backends/cpu/conv2d.ts'
 import { type ConvCase, count, definition, heap, noise, place, relativeError, shapesOf } from './conv2dDefinition.ts'
 
 /** The three kernels and the errors of their results against the definition. */
@@ -58,7 +58,10 @@ const base: ConvCase = {
   groups: 1,
 }
 
-describe('cpu conv2d', () => {
+describe('cpu conv2d, directly', () => {
+  beforeAll(() => setWinograd(false))
+  afterAll(() => setWinograd(true))
+
   it('should equal the float64 definition, forward and both gradients, for any geometry', () => {
     fc.assert(
       fc.property(arbitraryCase, c => {
