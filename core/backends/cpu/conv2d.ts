@@ -48,7 +48,9 @@ const winogradSize = (g: ConvGeometry, batch: number, padding: Conv2dAttributes[
   return winograd && !isExactArithmetic() && kernel && tiled && wins ? { ...g, batch } : undefined
 }
 
-const isEmpty = (...shapes: readonly Shape[]): boolean => shapes.some(shape => shape.includes(0))
+/** Empty arrays and cropping (negative padding) are left to the op's definition. */
+const isCovered = ({ padding }: Conv2dAttributes, ...shapes: readonly Shape[]): boolean =>
+  padding.every(pad => pad >= 0) && !shapes.some(shape => shape.includes(0))
 
 /**
  * y: [B, Co, OH, OW] from x: [B, Ci, H, W], w: [Co, Ci / groups, kh, kw] and optionally bias: [Co]:
@@ -56,7 +58,7 @@ const isEmpty = (...shapes: readonly Shape[]): boolean => shapes.some(shape => s
  * The bits of an image do not depend on the other images of the batch.
  */
 export const conv2d: CpuKernel<Conv2dAttributes> = (heap, [x, w, bias], output, attributes) => {
-  if (isEmpty(x.shape, w.shape, output.shape)) return false
+  if (!isCovered(attributes, x.shape, w.shape, output.shape)) return false
   const g = geometryOf(x.shape, w.shape, output.shape, attributes)
   const size = winogradSize(g, x.shape[0], attributes.padding)
   const operands = { source: x.pointer, weight: w.pointer, bias: bias?.pointer ?? 0 }
@@ -72,7 +74,7 @@ export const conv2dInputGrad: CpuKernel<Conv2dAttributes & { readonly inputShape
   output,
   attributes,
 ) => {
-  if (isEmpty(dy.shape, w.shape, output.shape)) return false
+  if (!isCovered(attributes, dy.shape, w.shape, output.shape)) return false
   const g = geometryOf(attributes.inputShape, w.shape, dy.shape, attributes)
   const size = winogradSize(g, dy.shape[0], attributes.padding)
   const operands = { source: dy.pointer, weight: w.pointer }
@@ -88,7 +90,7 @@ export const conv2dWeightGrad: CpuKernel<Conv2dAttributes & { readonly weightSha
   output,
   attributes,
 ) => {
-  if (isEmpty(x.shape, dy.shape, output.shape)) return false
+  if (!isCovered(attributes, x.shape, dy.shape, output.shape)) return false
   const g = geometryOf(x.shape, attributes.weightShape, dy.shape, attributes)
   const size = winogradSize(g, x.shape[0], attributes.padding)
   const operands = { x: x.pointer, dy: dy.pointer, dw: output.pointer }

@@ -82,4 +82,15 @@ describe('cpu conv2d, directly', () => {
   ])('should equal the float64 definition for %s', (_, change) => {
     expect(errorsOf({ ...base, ...change })).toBeLessThan(2e-6)
   })
+
+  it.each<[string, Partial<ConvCase>]>([
+    ['an empty batch', { batch: 0 }],
+    ['a negative padding', { padding: [-1, 1, 1, 1] }],
+  ])('should decline %s', (_, change) => {
+    const c = { ...base, ...change }
+    const { x, w, y } = shapesOf(c)
+    expect(conv2d(heap, [place(x), place(w)], place(y), c)).toBe(false)
+    expect(conv2dInputGrad(heap, [place(y), place(w)], place(x), { ...c, inputShape: x })).toBe(false)
+    expect(conv2dWeightGrad(heap, [place(x), place(y)], place(w), { ...c, weightShape: w })).toBe(false)
+  })
 })

@@ -4,8 +4,9 @@ import { carve, put } from './convScratch.ts'
 import { buildGemm, edgeBytes } from './gemm.ts'
 import { type BuildOptions, link } from './link.ts'
 import { buildWinogradFilter, filterScratchBytes } from './winogradFilter.ts'
+import { emitTileOutput, emitTileOutputAdjoint } from './winogradOutput.ts'
 import { convolutionPlan, type WinogradPlan, weightGradPlan } from './winogradPlan.ts'
-import { buildWinogradTiles, inputTableInts, outputTableInts, tileScratchBytes } from './winogradTiles.ts'
+import { emitTileInput, inputTableInts, outputTableInts, tileScratchBytes } from './winogradTiles.ts'
 import { outputSize, transformSize } from './winogradTransform.ts'
 
 /**
@@ -28,7 +29,7 @@ const gapBytes = 64
 
 const build = (m: ModuleBuilder, options: BuildOptions): void => {
   buildGemm(m, options)
-  buildWinogradTiles(m, options)
+  for (const emit of [emitTileInput, emitTileOutput, emitTileOutputAdjoint]) emit(m, options.fma)
   buildWinogradFilter(m, options)
 }
 
