@@ -70,7 +70,6 @@ const longestFile = 300
 /** Files that may be longer, and why. */
 export const longFiles: Readonly<Record<string, string>> = {
   'core/backends/cpu/wasm/assembler.ts': 'one instruction table with its encoder; a split would separate opcodes from their encoding',
-  'core/backends/cpu/wasm/winogradTiles.ts': 'the four tile transforms of one algorithm share their addressing',
 }
 
 export const filesAreShort: Rule = ({ path, text }) => {

@@ -1,0 +1,42 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, posix, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { claims } from '../../spec/claims.ts'
+import { UserError } from '../support/errors.ts'
+import { collectProvenance } from '../support/provenance.ts'
+import { auditHtml } from './html.ts'
+import { joinClaims } from './joinClaims.ts'
+import { auditMarkdown } from './markdown.ts'
+import { parsePaperTags, type SourceFile } from './paperTags.ts'
+import { reuseReport, runSpecs } from './runSpecs.ts'
+import { summarise, summaryLines } from './summary.ts'
+
+const projectRoot = fileURLToPath(new URL('../..', import.meta.url))
+
+const readFolder = (folder: string): SourceFile[] =>
+  readdirSync(join(projectRoot, folder), { recursive: true, encoding: 'utf8' })
+    .map(path => posix.join(folder, path.replaceAll('\\', '/')))
+    .filter(path => path.endsWith('.ts'))
+    .sort()
+    .map(path => ({ path, text: readFileSync(join(projectRoot, path), 'utf8') }))
+
+/** `audit`: runs the specs, joins them with claims and code, writes AUDIT.md and audit.html; an error when something is amiss. */
+export const auditCommand = (): Command =>
+  new Command('audit')
+    .description('run the specs and write a report of every claim with its code, tests and deviations')
+    .option('--reuse <json>', 'take the results of an earlier vitest JSON report instead of running the specs')
+    .option('--out <folder>', 'where AUDIT.md and audit.html go; their links expect the project folder', projectRoot)
+    .action(async ({ reuse, out }: { reuse?: string; out: string }) => {
+      const results = reuse === undefined ? await runSpecs(projectRoot) : reuseReport(resolve(reuse), projectRoot)
+      const sources = [...readFolder('core'), ...readFolder('algorithms')]
+      const audit = joinClaims({ claims, tags: sources.flatMap(parsePaperTags), sources, results })
+      const seed = results.find(result => result.seed !== undefined)?.seed ?? 0
+      const summary = summarise(audit, results, collectProvenance({ seed, backend: 'all' }))
+
+      writeFileSync(join(out, 'AUDIT.md'), auditMarkdown(audit, summary))
+      writeFileSync(join(out, 'audit.html'), auditHtml(audit, summary))
+      for (const line of [...audit.problems, ...summaryLines(summary)]) process.stdout.write(`${line}\n`)
+      if (audit.problems.length > 0)
+        throw new UserError(`audit: ${audit.problems.length} problems`, 'mend the lines above, which are also in AUDIT.md')
+    })

@@ -1,0 +1,35 @@
+import type { Provenance } from '../support/provenance.ts'
+import type { Audit } from './joinClaims.ts'
+import type { SpecResult } from './specReport.ts'
+
+/** What both reports say at the top. */
+export interface Summary {
+  readonly claims: number
+  readonly holds: number
+  readonly tests: number
+  readonly failed: number
+  readonly propertyRuns: number
+  readonly seeds: readonly number[]
+  readonly commit: string
+  readonly node: string
+  readonly time: string
+}
+
+export const summarise = ({ rows }: Audit, results: readonly SpecResult[], { git, node, time }: Provenance): Summary => ({
+  claims: rows.length,
+  holds: rows.filter(({ verdict }) => verdict === 'holds').length,
+  tests: results.filter(({ status }) => status !== 'skipped').length,
+  failed: results.filter(({ status }) => status === 'failed').length,
+  propertyRuns: results.reduce((total, { runs = 0 }) => total + runs, 0),
+  seeds: [...new Set(results.flatMap(({ seed }) => (seed === undefined ? [] : [seed])))],
+  commit: git ? `${git.commit.slice(0, 12)}${git.dirty ? ' with changes' : ''}` : 'no commit',
+  node,
+  time,
+})
+
+/** Figures of the summary as sentences. */
+export const summaryLines = (s: Summary): string[] => [
+  `${s.holds} of ${s.claims} claims hold.`,
+  `${s.tests} tests ran, ${s.failed} failed, with ${s.propertyRuns} property runs from seed ${s.seeds.join(', ') || 'none'}.`,
+  `Commit ${s.commit}, Node ${s.node}, ${s.time}.`,
+]
