@@ -16,7 +16,9 @@ export interface Networks {
 
 /** @throws UserError or FileError when weights are missing or damaged; nothing is half-loaded */
 export const loadNetworks = (folders: readonly string[]): Networks => {
-  const classifier = classifierOf(loadParameters(findWeights(folders, 'classifier'), { ...digitsClassifier.parameterShapes(), ...digitsClassifier.bufferShapes() }))
+  const classifier = classifierOf(
+    loadParameters(findWeights(folders, 'classifier'), { ...digitsClassifier.parameterShapes(), ...digitsClassifier.bufferShapes() }),
+  )
   const schedule = linearSchedule()
   const models = new Map<string, ReturnType<typeof epsilonModel>>()
   const modelOf = (name: string): ReturnType<typeof epsilonModel> => {

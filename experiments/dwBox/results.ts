@@ -8,7 +8,7 @@ export interface AuditResults {
   readonly command: string
   readonly provenance: Provenance
   readonly options: Readonly<Record<string, unknown>>
-  /** Wall-clock seconds over all sessions of the run. */
+  /** Wall-clock seconds of the session that finished the run. */
   readonly seconds: number
   readonly rows: readonly ResultRow[]
   readonly comparisons: readonly Comparison[]

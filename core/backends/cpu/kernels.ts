@@ -2,15 +2,33 @@ import { conv2d, conv2dInputGrad, conv2dWeightGrad } from './conv2d.ts'
 import type { CpuKernel } from './kernel.ts'
 import { matmul } from './matmul.ts'
 import { elementwise } from './wasm/elementwise.ts'
+import { groupNorm, groupNormInputGrad, groupNormParameterGrad } from './wasm/groupNorm.ts'
+import { broadcastTo, concat, pad, permute, slice } from './wasm/movement.ts'
+import { max, sum } from './wasm/reduce.ts'
+import { softmax, softmaxInputGrad } from './wasm/softmax.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: each kernel knows the attributes of its op.
 type AnyKernel = CpuKernel<any>
 
 /** The kernels of the cpu backend by the name of the op they compute. */
-export const kernels: ReadonlyMap<string, AnyKernel> = new Map<string, AnyKernel>([
-  ['conv2d', conv2d],
-  ['conv2dInputGrad', conv2dInputGrad],
-  ['conv2dWeightGrad', conv2dWeightGrad],
-  ['elementwise', elementwise],
-  ['matmul', matmul],
-])
+export const kernels: ReadonlyMap<string, AnyKernel> = new Map<string, AnyKernel>(
+  Object.entries({
+    broadcastTo,
+    concat,
+    conv2d,
+    conv2dInputGrad,
+    conv2dWeightGrad,
+    elementwise,
+    groupNorm,
+    groupNormInputGrad,
+    groupNormParameterGrad,
+    matmul,
+    max,
+    pad,
+    permute,
+    slice,
+    softmax,
+    softmaxInputGrad,
+    sum,
+  }),
+)

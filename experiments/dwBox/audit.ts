@@ -1,0 +1,113 @@
+import { availableParallelism } from 'node:os'
+import { relative } from 'node:path'
+import { shippedWeights } from '../digits/weights.ts'
+import { renderReport } from '../report/html/index.ts'
+import { type Interrupt, InterruptedError } from '../support/interrupt.ts'
+import { createProgress } from '../support/progress.ts'
+import { collectProvenance } from '../support/provenance.ts'
+import { openRun } from '../support/runStore.ts'
+import type { AuditOptions } from './options.ts'
+import { planRows, planUnits, type Unit } from './plan.ts'
+import { runPool } from './pool.ts'
+import type { AuditResults, Comparison, GalleryImage, ResultRow, Trajectory } from './results.ts'
+import { compare, summariseRows } from './summary.ts'
+import { claim1, claim3, lintRows } from './verdicts.ts'
+
+export interface AuditRun {
+  readonly options: AuditOptions
+  /** Folder of all runs, and the id of one to begin or resume. */
+  readonly out: string
+  readonly id?: string
+  readonly workers?: number
+  readonly quiet?: boolean
+  /** Folders searched for weights; default: those that come with the project. */
+  readonly weights?: readonly string[]
+  /** The command that would repeat the run, but for --id. */
+  readonly command: string
+  readonly interrupt: (resumeCommand: string) => Interrupt
+}
+
+/**
+ * The main job: measures every row of the plan, keeps each finished unit in the run's folder, and writes results.json and
+ * report.html there. A run that was interrupted continues with the same id.
+ */
+export const runAudit = async (run: AuditRun): Promise<{ results: AuditResults; folder: string }> => {
+  const { options, workers = availableParallelism(), quiet = false, weights = [shippedWeights] } = run
+  const rows = planRows(options)
+  const units = planUnits(rows, options)
+  const store = openRun({ root: run.out, ...(run.id !== undefined && { id: run.id }), options })
+  const interrupt = run.interrupt(`${run.command} --id ${store.id}`)
+  const began = Date.now()
+  try {
+    const left = units.filter(unit => !store.has(unit.key))
+    const work = (list: readonly Unit[]): number => list.reduce((total, unit) => total + unit.work, 0)
+    const progress = createProgress({
+      label: 'attacking',
+      total: work(units),
+      done: work(units) - work(left),
+      unit: 'gradients',
+      silent: quiet,
+    })
+    try {
+      await runPool(left, {
+        workers,
+        backend: options.backend,
+        weights,
+        signal: interrupt.signal,
+        onWork: gradients => progress.advance(gradients),
+        onResult: (unit, result) => store.put(unit.key, result),
+      })
+      if (interrupt.signal.aborted && units.some(unit => !store.has(unit.key)))
+        throw new InterruptedError(`${run.command} --id ${store.id}`)
+      progress.finish()
+    } finally {
+      progress.stop()
+    }
+    const results = conclude(store.id, run, rows, units, unit => store.get(unit.key), (Date.now() - began) / 1000)
+    store.writeJson('results.json', results)
+    store.writeText('report.html', renderReport(results))
+    return { results, folder: relative(process.cwd(), store.folder) || store.folder }
+  } finally {
+    interrupt.dispose()
+    store.close()
+  }
+}
+
+const conclude = (
+  id: string,
+  run: AuditRun,
+  specs: Parameters<typeof summariseRows>[0],
+  units: readonly Unit[],
+  resultOf: (unit: Unit) => unknown,
+  seconds: number,
+): AuditResults => {
+  const rows = summariseRows(specs, units, resultOf)
+  const comparisons = compareWithVanilla(rows)
+  const main = rows.filter(({ variation }) => variation === '')
+  const ofKind = <T>(kind: Unit['kind']): T[] => units.filter(unit => unit.kind === kind).flatMap(unit => resultOf(unit) as T[])
+  return {
+    id,
+    command: run.command,
+    provenance: collectProvenance({ seed: run.options.seed, backend: run.options.backend }),
+    options: { ...run.options },
+    seconds,
+    rows,
+    comparisons,
+    verdicts: [...main.filter(({ label }) => label.includes('vanilla')).map(claim1), ...main.map(row => claim3(row, comparisons))].filter(
+      v => v !== null,
+    ),
+    lints: lintRows(rows),
+    trajectories: ofKind<Trajectory>('trajectory'),
+    gallery: ofKind<GalleryImage>('gallery'),
+  }
+}
+
+/** Every ADDT row and control against the clean fine-tuned DDPM that matches it, in every setting they share. */
+const compareWithVanilla = (rows: readonly ResultRow[]): Comparison[] =>
+  rows.flatMap(row => {
+    if (!row.label.includes('ADDT')) return []
+    const label = row.label.endsWith(', all t') ? 'DDPM vanilla, all t' : 'DDPM vanilla'
+    const matched = rows.find(other => other.label === label && other.variation === row.variation)
+    const vanilla = matched ?? rows.find(({ id }) => id === 'ddpm-vanilla')!
+    return row.settings.flatMap(({ setting }) => compare(vanilla, row, setting) ?? [])
+  })
