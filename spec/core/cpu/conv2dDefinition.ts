@@ -91,14 +91,17 @@ export const definition = {
   },
 }
 
-/** Largest difference relative to the largest expected value; infinite for a not-a-number. */
-export const relativeError = (actual: Float32Array, expected: Float64Array): number => {
+/**
+ * Largest difference relative to the largest of `scale`, by default the expected values; infinite for a not-a-number.
+ * Where few values are compared they may all be small by cancellation: then the sums of absolute products are the scale.
+ */
+export const relativeError = (actual: Float32Array, expected: Float64Array, scale: Float64Array = expected): number => {
   let difference = 0
-  let scale = 1e-30
+  let largest = 1e-30
   for (let i = 0; i < expected.length; i++) {
     const d = Math.abs(actual[i] - expected[i])
     difference = Number.isNaN(d) ? Number.POSITIVE_INFINITY : Math.max(difference, d)
-    scale = Math.max(scale, Math.abs(expected[i]))
+    largest = Math.max(largest, Math.abs(scale[i]))
   }
-  return difference / scale
+  return difference / largest
 }
