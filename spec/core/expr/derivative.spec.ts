@@ -69,5 +69,7 @@ describe('derivative', () => {
     const count = (e: E.Expr) => linearise(e).steps.filter(s => s.kind === 'unary' && s.name === 'sigmoid').length
     const silu = E.mul(x, E.sigmoid(x))
     expect(count(E.mul(silu, derivative(silu, 0)))).toBe(1)
+    // Also when it was built twice.
+    expect(count(E.mul(E.sigmoid(E.neg(x)), E.sigmoid(E.neg(x))))).toBe(1)
   })
 })

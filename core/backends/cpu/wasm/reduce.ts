@@ -174,10 +174,9 @@ const reduce = (kind: Kind, heap: Heap, x: CpuArray, o: { readonly output: CpuAr
     heap.view.u8.copyWithin(o.output.pointer, x.pointer, x.pointer + 4 * total)
     return true
   }
-  // Results between passes alternate between the halves of the scratch memory.
+  // Between passes the results are in scratch memory; later passes work in place, since each writes behind what it has read.
   const innermost = runs.findLast(run => run.reduced)!
-  const half = Math.ceil(total / innermost.size / 16) * 64
-  const scratch = passes > 1 ? heap.scratch(2 * half + 64) : 0
+  const scratch = passes > 1 ? heap.scratch((4 * total) / innermost.size + 16) : 0
   let pass = 0
   for (const { size, reduced } of runs.toReversed()) {
     if (!reduced) {
@@ -185,7 +184,7 @@ const reduce = (kind: Kind, heap: Heap, x: CpuArray, o: { readonly output: CpuAr
       continue
     }
     pass++
-    const target = pass === passes ? o.output.pointer : scratch + (pass % 2) * half
+    const target = pass === passes ? o.output.pointer : scratch
     const outer = total / size / kept
     if (kept === 1) kernels.rows!(source, target, outer, size)
     else kernels.columns!(source, target, outer, size, kept)
