@@ -1,17 +1,19 @@
 import { formatShape, type Shape } from '../index.ts'
+import { FileError } from '../io/fileError.ts'
 import type { ParameterShapes } from './shapes.ts'
 
-const SHOWN = 12
+/** Names shown per kind of fault; the counts are complete. */
+const SHOWN = 4
 
 const listed = (title: string, names: readonly string[]): string[] => {
   if (names.length === 0) return []
-  const rest = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : ''
-  return [`${names.length} ${title}: ${names.slice(0, SHOWN).join(', ')}${rest}`]
+  return [`${names.length} ${title} (${names.slice(0, SHOWN).join(', ')}${names.length > SHOWN ? ', ...' : ''})`]
 }
 
 /**
  * Checks that the tensors are exactly those of a network: nothing missing, nothing unexpected, every shape right.
- * `source` names the file in the message, which lists all three kinds of fault at once.
+ * `source` names the file they came from.
+ * @throws FileError that lists all three kinds of fault at once
  */
 export const checkParameters = (
   shapes: ParameterShapes,
@@ -26,6 +28,6 @@ export const checkParameters = (
     .map(name => `${name} ${formatShape(tensors[name]!.shape)} instead of ${formatShape(shapes[name]!)}`)
   const faults = [...listed('missing', missing), ...listed('unexpected', unexpected), ...listed('of another shape', misshaped)]
   if (faults.length > 0) {
-    throw new Error(`${source}: the parameters do not fit the network: ${faults.join('; ')}; use the configuration they were saved with`)
+    throw new FileError(source, `parameters do not fit the network: ${faults.join(', ')}`, 'use the configuration they were saved with')
   }
 }

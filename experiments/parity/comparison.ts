@@ -18,6 +18,8 @@ export interface Comparison {
   readonly quantity: 'output' | 'gradient' | 'exact'
   readonly actual: { readonly shape: readonly number[]; readonly values: ArrayLike<number> }
   readonly expected: HostTensor
+  /** Bound where both sides are float64. Default `BOUNDS.float64`. */
+  readonly float64Bound?: number
 }
 
 export interface ParityRow {
@@ -41,12 +43,15 @@ const largest = (values: ArrayLike<number>, at: (index: number) => number): numb
 }
 
 /** Judges one comparison; float64 backends are held to the float64 bound wherever the expected values are float64. */
-export const judge = ({ file, tensor, quantity, actual, expected }: Comparison, floatType: 'float32' | 'float64'): ParityRow => {
+export const judge = (
+  { file, tensor, quantity, actual, expected, float64Bound = BOUNDS.float64 }: Comparison,
+  floatType: 'float32' | 'float64',
+): ParityRow => {
   const sameShape = actual.shape.join() === expected.shape.join()
   const maxAbsError = sameShape ? largest(expected.values, i => actual.values[i]! - expected.values[i]!) : Infinity
   const scale = largest(expected.values, i => expected.values[i]!)
   const relativeError = scale > 0 && Number.isFinite(scale) ? maxAbsError / scale : maxAbsError
   const wide = floatType === 'float64' && expected.dtype === 'F64' && quantity !== 'exact'
-  const bound = wide ? BOUNDS.float64 : BOUNDS[quantity]
+  const bound = wide ? float64Bound : BOUNDS[quantity]
   return { file, tensor, maxAbsError, relativeError, bound, ok: relativeError <= bound }
 }
