@@ -1,12 +1,12 @@
 import { createUnet2d } from '../../algorithms/models/unet2d.ts'
 import { createWideResNet } from '../../algorithms/models/wideResNet.ts'
 
-/** The diffusion model of the digits: two levels of 16 and 32 channels, self-attention in the middle. */
+/** The diffusion model of the digits: two levels of 16 and 24 channels, self-attention in the middle. */
 export const digitsUnet = createUnet2d({
   in_channels: 1,
   out_channels: 1,
   sample_size: 8,
-  block_out_channels: [16, 32],
+  block_out_channels: [16, 24],
   layers_per_block: 1,
   norm_num_groups: 8,
   norm_eps: 1e-6,

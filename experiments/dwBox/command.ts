@@ -67,5 +67,8 @@ Examples:
       })
       const color = process.stdout.isTTY === true && !process.env.NO_COLOR
       if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`)
-      else process.stdout.write(`${renderTable(results, { color, width: process.stdout.columns ?? 120, paths: { results: `${folder}/results.json`, report: `${folder}/report.html` } })}\n`)
+      else
+        process.stdout.write(
+          `${renderTable(results, { color, width: process.stdout.columns ?? 120, paths: { results: `${folder}/results.json`, report: `${folder}/report.html` } })}\n`,
+        )
     })
