@@ -15,4 +15,245 @@ export interface Claim {
   readonly deviations?: string
 }
 
-export const claims: readonly Claim[] = []
+const diffusion = 'spec/algorithms/diffusion'
+const training = 'spec/algorithms/training'
+const attacks = 'spec/algorithms/attacks'
+const randomness = 'spec/algorithms/randomness'
+const statistics = 'spec/algorithms/statistics'
+const experiments = 'spec/experiments/dwBox'
+
+/** Every equation and claim of the paper that the project touches, then what the project adds so that they can be checked. */
+export const claims: readonly Claim[] = [
+  {
+    id: 'Claim 1',
+    place: 'Title claim; Figures 1 and 3',
+    statement: 'Purification is robust mostly because it is random: an attacker who is given the noises (DW_Both) takes most of it away.',
+    code: ['experiments/dwBox/verdicts.ts#claim1', 'algorithms/attacks/dwBox.ts#dwBoxSettings'],
+    specs: [`${experiments}/verdicts.spec.ts#claim 1`],
+    properties: ['P47', 'P51'],
+    deviations: 'The specs test how the claim is judged; whether it holds is measured by npm start and printed with its interval.',
+  },
+  {
+    id: 'Claim 3',
+    place: 'ADDT; Figures 4 and 5',
+    statement: 'ADDT makes the diffusion model itself purify: accuracy rises where no randomness is left.',
+    code: ['experiments/dwBox/verdicts.ts#claim3', 'algorithms/training/addt.ts#addtStep'],
+    specs: [`${experiments}/verdicts.spec.ts#claim 3`],
+    properties: ['P28'],
+    deviations: 'The specs test how the claim is judged; whether it holds is measured by npm start, paired by McNemar.',
+  },
+  {
+    id: 'E1',
+    place: 'Forward process',
+    statement: 'x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps.',
+    code: ['algorithms/diffusion/schedule.ts#qSample', 'algorithms/diffusion/schedule.ts#linearSchedule'],
+    specs: [`${diffusion}/schedule.spec.ts#(P21)`, `${diffusion}/schedule.spec.ts#(P33)`],
+    properties: ['P21', 'P33'],
+  },
+  {
+    id: 'E2',
+    place: 'One-step estimate',
+    statement: 'P(x_t, t) = (x_t - sqrt(1 - abar_t) epsilonTheta(x_t, t)) / sqrt(abar_t).',
+    code: ['algorithms/diffusion/schedule.ts#predictXStartFromEpsilon'],
+    specs: [`${diffusion}/schedule.spec.ts#(P26)`],
+    properties: ['P26'],
+  },
+  {
+    id: 'E3',
+    place: 'DDPM purifier, reverse process',
+    statement: 'From t to s, x_s is drawn around the posterior mean of the clipped estimate P, with variance fixedLarge or fixedSmall.',
+    code: ['algorithms/diffusion/ddpm.ts#ddpmStep', 'algorithms/diffusion/ddpm.ts#ddpmPosterior'],
+    specs: [`${diffusion}/ddpm.spec.ts#(P34)`, `${diffusion}/ddpm.spec.ts#(P37)`, `${diffusion}/ddpm.spec.ts#(P38)`],
+    properties: ['P34', 'P37', 'P38'],
+  },
+  {
+    id: 'E4',
+    place: 'DDIM purifier, reverse process',
+    statement: 'x_s = sqrt(abar_s) clip(P) + sqrt(1 - abar_s - sigma^2) epsilonTheta + sigma z; with eta = 0 nothing is drawn.',
+    code: ['algorithms/diffusion/ddim.ts#ddimStep', 'algorithms/diffusion/ddim.ts#ddimSigma'],
+    specs: [`${diffusion}/ddim.spec.ts#(P35)`, `${diffusion}/ddim.spec.ts#(P36)`, `${diffusion}/ddim.spec.ts#(P39)`],
+    properties: ['P35', 'P36', 'P39', 'P40'],
+  },
+  {
+    id: 'E7',
+    place: 'ADDT, modulation of the perturbation',
+    statement: 'lambda_t = clip(lambda_unit gamma_t, lambda_min, lambda_max) with gamma_t = sqrt(abar_t) / sqrt(1 - abar_t).',
+    code: ['algorithms/diffusion/modulation.ts#lambda', 'algorithms/diffusion/modulation.ts#gamma'],
+    specs: [`${diffusion}/modulation.spec.ts#(P17)`, `${diffusion}/modulation.spec.ts#(P18)`, `${diffusion}/modulation.spec.ts#(P19)`],
+    properties: ['P17', 'P18', 'P19'],
+  },
+  {
+    id: 'E8',
+    place: 'RBGM; Figures 4 and 5',
+    statement: 'Per image and channel the k-th smallest perturbation gets the k-th smallest of the drawn normal values.',
+    code: ['algorithms/training/rbgm.ts#rbgm'],
+    specs: ['P1', 'P2', 'P3', 'P9', 'P10', 'P12', 'P13', 'P14', 'P15', 'P16'].map(p => `${training}/rbgm.spec.ts#(${p})`),
+    properties: ['P1', 'P2', 'P3', 'P4', 'P5', 'P6', 'P7', 'P8', 'P9', 'P10', 'P11', 'P12', 'P13', 'P14', 'P15', 'P16'],
+    deviations: 'The example printed in Figure 5 is not what the definition gives (P15).',
+  },
+  {
+    id: 'E9',
+    place: 'ADDT, mixed input',
+    statement: "x'_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) (sqrt(1 - lambda_t^2) eps + lambda_t eps_delta).",
+    code: ['algorithms/training/mixNoise.ts#mixNoise'],
+    specs: [`${training}/mixNoise.spec.ts#(P24)`],
+    properties: ['P24'],
+  },
+  {
+    id: 'E10',
+    place: 'CGPO; Figure 4, Appendix G',
+    statement: "delta accumulates the gradients of the guide's loss after one-step denoising, straight through the sort, networks frozen.",
+    code: ['algorithms/training/cgpo.ts#cgpo'],
+    specs: [`${training}/cgpo.spec.ts#(P29)`, `${training}/cgpo.spec.ts#(P30)`, `${training}/cgpo.spec.ts#(P31)`],
+    properties: ['P29', 'P30', 'P31'],
+  },
+  {
+    id: 'E11',
+    place: 'ADDT, training loss',
+    statement: "|| epsilonTheta(x'_t, t) - n ||^2 for the mixed noise n; it equals gamma_t^2 || x_0 - P(x'_t, t) ||^2.",
+    code: ['algorithms/training/denoisingLoss.ts#denoisingLoss'],
+    specs: [`${training}/denoisingLoss.spec.ts#(P25)`, `${training}/denoisingLoss.spec.ts#(P26)`],
+    properties: ['P25', 'P26', 'P27'],
+  },
+  {
+    id: 'Appendix G',
+    place: 'Appendix G',
+    statement: 'One ADDT step: draw t, find eps_delta by CGPO with both networks frozen, mix, and descend the denoising loss.',
+    code: ['algorithms/training/addt.ts#addtStep', 'algorithms/training/addt.ts#cleanStep'],
+    specs: [`${training}/addt.spec.ts#(P28)`],
+    properties: ['P28', 'P29'],
+    deviations: 'Reconstructed from the published code and Figure 4; the text of the appendix was not at hand.',
+  },
+  {
+    id: 'E13',
+    place: 'Deterministic White-box',
+    statement:
+      'A locked noise has one draw per image, the same at every attack step and in the final evaluation; White, DW_Fwd, DW_Rev and DW_Both differ only in what is locked.',
+    code: [
+      'algorithms/randomness/lockSets.ts#lockSets',
+      'algorithms/attacks/dwBox.ts#dwBoxSettings',
+      'algorithms/evaluation/robustAccuracy.ts#evaluateBatch',
+    ],
+    specs: [
+      `${randomness}/lockSets.spec.ts#should repeat a locked draw in every context`,
+      `${randomness}/lockSets.spec.ts#should keep a draw of its own for each image`,
+      `${randomness}/lockSets.spec.ts#should lock the same draws under DW_Both`,
+      `${attacks}/dwBox.spec.ts#(P47)`,
+      `${attacks}/dwBox.spec.ts#(P50)`,
+    ],
+    properties: ['P47', 'P50'],
+  },
+  {
+    id: 'E14',
+    place: 'Follows from E13; not in the paper',
+    statement: 'acc(DW_Both) <= acc(DW_Fwd), acc(DW_Rev) <= acc(White) for optimal attackers; a table that violates it has a weak attack.',
+    code: ['algorithms/evaluation/statistics/ordering.ts#orderingViolations'],
+    specs: [
+      `${statistics}/ordering.spec.ts#(P51)`,
+      `${statistics}/ordering.spec.ts#should report each pair out of order`,
+      `${statistics}/ordering.spec.ts#should raise a false alarm in less than 1 %`,
+    ],
+    properties: ['P51'],
+  },
+  {
+    id: 'Purifier gradient',
+    place: 'White-box attacks',
+    statement:
+      'The gradient through the whole purifier is exact, and bitwise the same when every reverse step is recomputed instead of stored.',
+    code: ['algorithms/purification/purify.ts#purify', 'core/grad.ts#checkpoint'],
+    specs: [
+      'spec/algorithms/purification/purify.spec.ts#(P54)',
+      'spec/algorithms/purification/purify.spec.ts#(P55)',
+      'spec/core/checkpoint.spec.ts#should give bitwise the value and gradients of the plain loop',
+      'spec/core/checkpoint.spec.ts#should keep the peak of a loop',
+    ],
+    properties: ['P46', 'P54', 'P55'],
+  },
+  {
+    id: 'Op laws',
+    place: 'Added: ground under every gradient',
+    statement:
+      'On every backend each op computes its definition; its gradient, second derivative and adjoint agree with differences of the definition.',
+    code: ['core/op.ts#defineOp', 'core/grad.ts#vjp', 'core/grad.ts#valueAndGrad', 'core/apply.ts#apply'],
+    specs: [
+      'spec/core/opLaws.spec.ts#should equal its definition on',
+      'spec/core/opLaws.spec.ts#should have the gradient of its definition',
+      'spec/core/opLaws.spec.ts#should have adjoint forward and reverse derivatives',
+      'spec/core/opLaws.spec.ts#should have the second derivative of its definition',
+      'spec/core/opLaws.spec.ts#should have the same gradient on cpu as on reference',
+      'spec/core/grad.spec.ts#should give the Hessian-vector product',
+    ],
+    properties: ['P54', 'P56'],
+  },
+  {
+    id: 'Memory',
+    place: 'Added: attacks of many steps',
+    statement: 'A thousand attack steps hold the number of live tensors and the bytes in use constant on every backend.',
+    code: ['core/memory.ts#tidy', 'core/memory.ts#keep'],
+    specs: ['spec/core/memory.spec.ts#should hold live tensors and bytes constant over 1,000 attack steps'],
+    properties: [],
+  },
+  {
+    id: 'Named draws',
+    place: 'Added: every random number has a name',
+    statement:
+      'A draw depends on its name alone, not on batch, order or sharding; an unregistered source throws; attack, selection and report are disjoint.',
+    code: ['algorithms/randomness/draws.ts#createDraws'],
+    specs: ['P46', 'P48', 'P49', 'P52', 'P53'].map(p => `${randomness}/draws.spec.ts#(${p})`),
+    properties: ['P46', 'P48', 'P49', 'P52', 'P53'],
+  },
+  {
+    id: 'Generator',
+    place: 'Added: the numbers behind the names',
+    statement: 'Threefry-2x32 keys give the published known answers and the values of JAX; uniform and normal draws pass their tests.',
+    code: ['core/random/key.ts#foldIn', 'core/random/distributions.ts#normal'],
+    specs: [
+      'spec/core/random/threefry2x32.spec.ts#published Random123 known answers',
+      'spec/core/random/key.spec.ts#should give the keys of JAX',
+      'spec/core/random/distributions.spec.ts#should draw the uniform values of JAX',
+      'spec/core/random/distributions.spec.ts#Kolmogorov-Smirnov',
+      'spec/core/random/normalQuantile.spec.ts#should invert the distribution function',
+    ],
+    properties: ['P53'],
+  },
+  {
+    id: 'PGD',
+    place: 'Attack settings (PGD20 + EoT10)',
+    statement:
+      'Every iterate is in the ball and the box; projections are idempotent; on a linear model PGD reaches the closed-form optimum.',
+    code: ['algorithms/attacks/pgd.ts#pgd', 'algorithms/attacks/projections.ts#projectImage'],
+    specs: [`${attacks}/pgd.spec.ts#(P61)`, `${attacks}/pgd.spec.ts#(P62)`, `${attacks}/pgd.spec.ts#(P63)`],
+    properties: ['P61', 'P62', 'P63', 'P64'],
+  },
+  {
+    id: 'EoT',
+    place: 'Attack settings (PGD20 + EoT10)',
+    statement: 'The EoT gradient is the mean of per-draw gradients; its variance falls as 1/n.',
+    code: ['algorithms/attacks/eot.ts#eotGradient'],
+    specs: [`${attacks}/eot.spec.ts#(P57)`, `${attacks}/eot.spec.ts#(P58)`, `${attacks}/eot.spec.ts#(P59)`],
+    properties: ['P57', 'P58', 'P59'],
+  },
+  {
+    id: 'Evaluation',
+    place: 'Robust accuracy',
+    statement:
+      'The evaluator is calibrated: a no-op attack reports clean accuracy, a planted example is found, a coin defence reports its accuracy.',
+    code: ['algorithms/evaluation/robustAccuracy.ts#evaluateBatch', 'algorithms/evaluation/robustAccuracy.ts#judge'],
+    specs: ['spec/algorithms/evaluation/robustAccuracy.spec.ts#(P65)', 'spec/algorithms/evaluation/robustAccuracy.spec.ts#(P66)'],
+    properties: ['P65', 'P66'],
+  },
+  {
+    id: 'Statistics',
+    place: 'Added: how sure a table is',
+    statement:
+      'Wilson and mean intervals cover, McNemar is symmetric and keeps its level, GRIM accepts exactly the accuracies that some count gives.',
+    code: [
+      'algorithms/evaluation/statistics/wilson.ts#wilson',
+      'algorithms/evaluation/statistics/meanInterval.ts#meanInterval',
+      'algorithms/evaluation/statistics/mcnemar.ts#mcnemar',
+      'algorithms/evaluation/statistics/grim.ts#grim',
+    ],
+    specs: ['wilson', 'meanInterval', 'mcnemar', 'grim'].map(name => `${statistics}/${name}.spec.ts#(P66)`),
+    properties: ['P66'],
+  },
+]

@@ -29,7 +29,7 @@ export const auditCommand = (): Command =>
     .option('--out <folder>', 'where AUDIT.md and audit.html go; their links expect the project folder', projectRoot)
     .action(async ({ reuse, out }: { reuse?: string; out: string }) => {
       const results = reuse === undefined ? await runSpecs(projectRoot) : reuseReport(resolve(reuse), projectRoot)
-      const sources = [...readFolder('core'), ...readFolder('algorithms')]
+      const sources = ['core', 'algorithms', 'experiments'].flatMap(readFolder)
       const audit = joinClaims({ claims, tags: sources.flatMap(parsePaperTags), sources, results })
       const seed = results.find(result => result.seed !== undefined)?.seed ?? 0
       const summary = summarise(audit, results, collectProvenance({ seed, backend: 'all' }))

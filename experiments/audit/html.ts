@@ -1,5 +1,5 @@
 import type { Audit, AuditRow, SpecEvidence } from './joinClaims.ts'
-import { type Summary, summaryLines } from './summary.ts'
+import { evidenceTitle, type Summary, summaryLines } from './summary.ts'
 
 const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
@@ -41,7 +41,8 @@ const section = (title: string, items: readonly string[], className = ''): strin
 
 const anchor = (id: string): string => id.toLowerCase().replace(/[^a-z0-9]+/g, '-')
 
-const evidenceItem = ({ file, title, tests, failed, runs, seeds }: SpecEvidence): string => {
+const evidenceItem = (evidence: SpecEvidence): string => {
+  const { file, tests, failed, runs, seeds } = evidence
   const outcome =
     tests === 0
       ? '<span class="open">did not run</span>'
@@ -49,7 +50,7 @@ const evidenceItem = ({ file, title, tests, failed, runs, seeds }: SpecEvidence)
         ? `<span class="fails">${failed} of ${tests} failed</span>`
         : `<span class="holds">${tests} passed</span>`
   const properties = runs > 0 ? `, ${runs} runs, seed ${seeds.join(', ')}` : ''
-  return `${escaped(title)}<br><small><a href="${escaped(file)}">${escaped(file)}</a> ${outcome}${properties}</small>`
+  return `${escaped(evidenceTitle(evidence))}<br><small><a href="${escaped(file)}">${escaped(file)}</a> ${outcome}${properties}</small>`
 }
 
 const card = ({ claim, code, evidence, deviations, verdict }: AuditRow): string => `

@@ -11,6 +11,7 @@ export interface CodePlace {
 /** The tests behind one entry of a claim's `specs`. */
 export interface SpecEvidence {
   readonly file: string
+  /** Of the first test; the part that was asked for when none ran. */
   readonly title: string
   readonly tests: number
   readonly failed: number
@@ -74,7 +75,7 @@ const collect = (claim: Claim, { results }: AuditInput, problems: string[]): Spe
     if (matching.length === 0) problems.push(`${claim.id}: no test "${title}" ran in ${file}; run it, or correct the claim's specs`)
     return {
       file,
-      title,
+      title: matching[0]?.title ?? title,
       tests: matching.length,
       failed: matching.filter(result => result.status === 'failed').length,
       runs: matching.reduce((total, result) => total + (result.runs ?? 0), 0),

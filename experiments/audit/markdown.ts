@@ -1,14 +1,15 @@
 import type { Audit, AuditRow, SpecEvidence } from './joinClaims.ts'
-import { type Summary, summaryLines } from './summary.ts'
+import { evidenceTitle, type Summary, summaryLines } from './summary.ts'
 
 const escaped = (text: string): string => text.replace(/[\\`*_{}[\]<>|]/g, '\\$&')
 
 const cell = (items: readonly string[]): string => items.join('<br>') || 'none'
 
-const evidenceText = ({ file, title, tests, failed, runs, seeds }: SpecEvidence): string => {
+const evidenceText = (evidence: SpecEvidence): string => {
+  const { file, tests, failed, runs, seeds } = evidence
   const outcome = tests === 0 ? 'did not run' : failed > 0 ? `${failed} of ${tests} failed` : `${tests} passed`
   const properties = runs > 0 ? `, ${runs} runs, seed ${seeds.join(', ')}` : ''
-  return `[${escaped(title)}](${file}): ${outcome}${properties}`
+  return `[${escaped(evidenceTitle(evidence))}](${file}): ${outcome}${properties}`
 }
 
 const rowText = ({ claim, code, evidence, deviations, verdict }: AuditRow): string =>

@@ -1,5 +1,5 @@
 import type { Provenance } from '../support/provenance.ts'
-import type { Audit } from './joinClaims.ts'
+import type { Audit, SpecEvidence } from './joinClaims.ts'
 import type { SpecResult } from './specReport.ts'
 
 /** What both reports say at the top. */
@@ -27,9 +27,15 @@ export const summarise = ({ rows }: Audit, results: readonly SpecResult[], { git
   time,
 })
 
+const seedText = ([first, ...others]: readonly number[]): string =>
+  first === undefined ? 'no seed' : others.length === 0 ? `seed ${first}` : `seed ${first} and ${others.length} that specs fix`
+
 /** Figures of the summary as sentences. */
 export const summaryLines = (s: Summary): string[] => [
   `${s.holds} of ${s.claims} claims hold.`,
-  `${s.tests} tests ran, ${s.failed} failed, with ${s.propertyRuns} property runs from seed ${s.seeds.join(', ') || 'none'}.`,
+  `${s.tests} tests ran, ${s.failed} failed, with ${s.propertyRuns} property runs from ${seedText(s.seeds)}.`,
   `Commit ${s.commit}, Node ${s.node}, ${s.time}.`,
 ]
+
+/** The title of a claim's evidence, saying how many tests beside the first share what was asked for. */
+export const evidenceTitle = ({ title, tests }: SpecEvidence): string => (tests > 1 ? `${title} (and ${tests - 1} more)` : title)

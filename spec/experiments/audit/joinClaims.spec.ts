@@ -28,7 +28,7 @@ describe('joinClaims', () => {
         {
           claim,
           code: [{ path: 'algorithms/rbgm.ts', symbol: 'rbgm', line: 5 }],
-          evidence: [{ file: 'spec/rbgm.spec.ts', title: 'keep the order', tests: 1, failed: 0, runs: 100, seeds: [7] }],
+          evidence: [{ file: 'spec/rbgm.spec.ts', title: 'rbgm should keep the order', tests: 1, failed: 0, runs: 100, seeds: [7] }],
           deviations: ['rbgm: ties are broken at random'],
           verdict: 'holds',
         },
