@@ -5,6 +5,10 @@
  * SIMD and relaxed SIMD. The encoding follows the WebAssembly core specification, sections 5.2 to 5.5.
  */
 
+import { type MemoryInstruction, memory, type PlainInstruction, plain, type SimdInstruction, simd } from './instructions.ts'
+
+export type { MemoryInstruction, PlainInstruction, SimdInstruction } from './instructions.ts'
+
 export type ValueType = 'i32' | 'f32' | 'v128'
 
 const typeCode: Record<ValueType, number> = { i32: 0x7f, f32: 0x7d, v128: 0x7b }
@@ -39,125 +43,6 @@ const utf8 = (text: string): number[] => {
   return [...unsignedLeb(bytes.length), ...bytes]
 }
 
-/** Plain one-byte instructions without immediates. */
-const plain = {
-  i32Eqz: 0x45,
-  i32Eq: 0x46,
-  i32Ne: 0x47,
-  i32LtS: 0x48,
-  i32LtU: 0x49,
-  i32GtS: 0x4a,
-  i32GtU: 0x4b,
-  i32LeS: 0x4c,
-  i32LeU: 0x4d,
-  i32GeS: 0x4e,
-  i32GeU: 0x4f,
-  f32Eq: 0x5b,
-  f32Ne: 0x5c,
-  f32Lt: 0x5d,
-  f32Gt: 0x5e,
-  f32Le: 0x5f,
-  f32Ge: 0x60,
-  i32Add: 0x6a,
-  i32Sub: 0x6b,
-  i32Mul: 0x6c,
-  i32DivU: 0x6e,
-  i32RemU: 0x70,
-  i32And: 0x71,
-  i32Or: 0x72,
-  i32Shl: 0x74,
-  i32ShrS: 0x75,
-  i32ShrU: 0x76,
-  f32Abs: 0x8b,
-  f32Neg: 0x8c,
-  f32Sqrt: 0x91,
-  f32Add: 0x92,
-  f32Sub: 0x93,
-  f32Mul: 0x94,
-  f32Div: 0x95,
-  f32Min: 0x96,
-  f32Max: 0x97,
-  f32ConvertI32S: 0xb2,
-  select: 0x1b,
-  drop: 0x1a,
-  return: 0x0f,
-  else: 0x05,
-  end: 0x0b,
-} as const
-
-/** SIMD instructions without immediates (prefix 0xfd). */
-const simd = {
-  i32x4Splat: 0x11,
-  f32x4Splat: 0x13,
-  i32x4Eq: 0x37,
-  i32x4Ne: 0x38,
-  i32x4LtS: 0x39,
-  i32x4GtS: 0x3b,
-  f32x4Eq: 0x41,
-  f32x4Ne: 0x42,
-  f32x4Lt: 0x43,
-  f32x4Gt: 0x44,
-  f32x4Le: 0x45,
-  f32x4Ge: 0x46,
-  v128Not: 0x4d,
-  v128And: 0x4e,
-  v128AndNot: 0x4f,
-  v128Or: 0x50,
-  v128Xor: 0x51,
-  v128Bitselect: 0x52,
-  v128AnyTrue: 0x53,
-  f32x4DemoteF64x2Zero: 0x5e,
-  f64x2PromoteLowF32x4: 0x5f,
-  f32x4Ceil: 0x67,
-  f32x4Floor: 0x68,
-  f32x4Trunc: 0x69,
-  f32x4Nearest: 0x6a,
-  i32x4Shl: 0xab,
-  i32x4ShrS: 0xac,
-  i32x4ShrU: 0xad,
-  i32x4Add: 0xae,
-  i32x4Sub: 0xb1,
-  i32x4Mul: 0xb5,
-  i32x4MinS: 0xb6,
-  i32x4MaxS: 0xb8,
-  f32x4Abs: 0xe0,
-  f32x4Neg: 0xe1,
-  f32x4Sqrt: 0xe3,
-  f32x4Add: 0xe4,
-  f32x4Sub: 0xe5,
-  f32x4Mul: 0xe6,
-  f32x4Div: 0xe7,
-  f32x4Min: 0xe8,
-  f32x4Max: 0xe9,
-  f32x4Pmin: 0xea,
-  f32x4Pmax: 0xeb,
-  f64x2Add: 0xf0,
-  f64x2Sub: 0xf1,
-  f64x2Mul: 0xf2,
-  i32x4TruncSatF32x4S: 0xf8,
-  f32x4ConvertI32x4S: 0xfa,
-  f32x4RelaxedMadd: 0x105,
-  f32x4RelaxedNmadd: 0x106,
-} as const
-
-/** Memory instructions: opcode, whether SIMD, natural alignment as a power of two. */
-const memory = {
-  i32Load: [0x28, false, 2],
-  i32Store: [0x36, false, 2],
-  f32Load: [0x2a, false, 2],
-  f32Store: [0x38, false, 2],
-  v128Load: [0x00, true, 2],
-  v128Store: [0x0b, true, 2],
-  v128Load32Splat: [0x09, true, 2],
-  v128Load32Zero: [0x5c, true, 2],
-  v128Load64Splat: [0x0a, true, 2],
-  v128Load64Zero: [0x5d, true, 2],
-} as const
-
-export type PlainInstruction = keyof typeof plain
-export type SimdInstruction = keyof typeof simd
-export type MemoryInstruction = keyof typeof memory
-
 /** A local variable or parameter of a function. */
 export interface Local {
   readonly index: number
@@ -168,6 +53,8 @@ export interface Local {
 export class FunctionBuilder {
   readonly code: number[] = []
   private readonly extra: ValueType[] = []
+  private readonly prologue: number[] = []
+  private readonly constants = new Map<string, Local>()
 
   constructor(
     readonly name: string,
@@ -189,6 +76,18 @@ export class FunctionBuilder {
 
   locals(type: ValueType, count: number): Local[] {
     return Array.from({ length: count }, () => this.local(type))
+  }
+
+  /** A local that holds a v128 constant (16 bytes) throughout the function, made once before the body; never set it. */
+  constant(bytes: Uint8Array): Local {
+    const key = bytes.join()
+    let local = this.constants.get(key)
+    if (!local) {
+      local = this.local('v128')
+      this.constants.set(key, local)
+      this.prologue.push(0xfd, 0x0c, ...bytes, 0x21, ...unsignedLeb(local.index))
+    }
+    return local
   }
 
   private raw(...bytes: number[]): this {
@@ -215,10 +114,6 @@ export class FunctionBuilder {
   f32x4(value: number): this {
     const bytes = new Uint8Array(new Float32Array([value, value, value, value]).buffer)
     return this.raw(0xfd, 0x0c, ...bytes)
-  }
-  /** A v128 constant of two equal doubles. */
-  f64x2(value: number): this {
-    return this.raw(0xfd, 0x0c, ...new Uint8Array(new Float64Array([value, value]).buffer))
   }
   /** A v128 constant of four equal integers. */
   i32x4(value: number): this {
@@ -312,7 +207,7 @@ export class FunctionBuilder {
 
   encode(): number[] {
     const locals = [...unsignedLeb(this.extra.length), ...this.extra.flatMap(type => [1, typeCode[type]])]
-    const body = [...locals, ...this.code, 0x0b]
+    const body = [...locals, ...this.prologue, ...this.code, 0x0b]
     return [...unsignedLeb(body.length), ...body]
   }
 }

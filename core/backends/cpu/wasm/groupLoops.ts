@@ -28,7 +28,7 @@ export const scalar = (f: FunctionBuilder, body: () => void): Local => {
 
 /** Σ term over `count` elements at `pointer`, in 16 partial sums. */
 const sumOf = (v: Lanes, pointer: Local, count: Local, term: (x: Local) => Local): Local => {
-  const partial = [0, 1, 2, 3].map(() => v.constant(0))
+  const partial = [0, 1, 2, 3].map(() => v.variable(0))
   const cursor = copyOf(v.f, pointer)
   const accumulate = (into: Local, value: Local) => v.assign(into, v.add(into, value))
   eachVector(

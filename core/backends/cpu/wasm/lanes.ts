@@ -21,19 +21,21 @@ export class Lanes {
     this.f.simd(name)
     return this.keep()
   }
-  /** Four equal floats. */
+  /** Four equal floats. Shared by all uses in the function, so never assign to it: see `variable`. */
   constant(value: number): Local {
-    this.f.f32x4(value)
-    return this.keep()
+    return this.f.constant(new Uint8Array(new Float32Array(4).fill(value).buffer))
   }
   /** Four equal 32-bit integers. */
   integer(value: number): Local {
-    this.f.i32x4(value)
-    return this.keep()
+    return this.f.constant(new Uint8Array(new Int32Array(4).fill(value).buffer))
   }
   /** Two equal doubles. */
   double(value: number): Local {
-    this.f.f64x2(value)
+    return this.f.constant(new Uint8Array(new Float64Array(2).fill(value).buffer))
+  }
+  /** A new local, set to four equal floats each time control comes here; for accumulators. */
+  variable(value: number): Local {
+    this.f.f32x4(value)
     return this.keep()
   }
   /** Four copies of an f32 local. */
@@ -60,7 +62,7 @@ export class Lanes {
   store(pointer: Local, value: Local, offset = 0): void {
     this.f.get(pointer).get(value).mem('v128Store', offset)
   }
-  /** Overwrites a local that lives across iterations, such as an accumulator. */
+  /** Overwrites a `variable`. */
   assign(target: Local, value: Local): void {
     this.f.get(value).set(target)
   }

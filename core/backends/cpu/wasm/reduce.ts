@@ -28,8 +28,8 @@ class Total {
     private readonly v: Lanes,
     private readonly kind: Kind,
   ) {
-    this.value = v.constant(identity[kind])
-    this.lost = v.constant(0)
+    this.value = v.variable(identity[kind])
+    this.lost = v.variable(0)
   }
 
   join(block: Local): void {
@@ -74,7 +74,7 @@ const emitRows = (m: ModuleBuilder, kind: Kind, fma: boolean) =>
     repeat(f, rows, () => {
       const total = new Total(v, kind)
       eachBlock(v, copyOf(f, n), 4 * blockLength, size => {
-        const partial = [0, 1, 2, 3].map(() => v.constant(identity[kind]))
+        const partial = [0, 1, 2, 3].map(() => v.variable(identity[kind]))
         const take = (i: number, value: Local) => v.assign(partial[i]!, combine(v, kind, partial[i]!, value))
         eachVector(
           v,
@@ -107,7 +107,7 @@ const emitColumns = (m: ModuleBuilder, kind: Kind, fma: boolean) =>
       const totals = Array.from({ length: width }, () => new Total(v, kind))
       const cursor = copyOf(f, top)
       eachBlock(v, copyOf(f, rows), blockLength, size => {
-        const partial = totals.map(() => v.constant(identity[kind]))
+        const partial = totals.map(() => v.variable(identity[kind]))
         repeat(f, size, () => {
           partial.forEach((sum, i) => v.assign(sum, combine(v, kind, sum, v.load(cursor, 16 * i))))
           addTo(f, cursor, rowBytes)

@@ -31,14 +31,14 @@ const eachRow = (v: Lanes, o: { readonly rows: Local; readonly n: Local; readonl
 const emitForward = (v: Lanes, [x, y, rows, n]: readonly [Local, Local, Local, Local]) => {
   const { f } = v
   eachRow(v, { rows, n, pointers: [x, y] }, () => {
-    const largest = v.constant(-Infinity)
+    const largest = v.variable(-Infinity)
     eachInRow(v, n, [x], ([cursor], at, tail) => {
       const value = v.load(cursor!, at)
       v.assign(largest, v.op('f32x4Pmax', largest, tail ? v.select(tail.mask, value, largest) : value))
     })
     const pairs = v.op('f32x4Pmax', largest, v.shuffle(largest, largest, [2, 3, 0, 1]))
     const peak = v.op('f32x4Pmax', pairs, v.shuffle(pairs, pairs, [1, 0, 3, 2]))
-    const sum = v.constant(0)
+    const sum = v.variable(0)
     eachInRow(v, n, [x, y], ([source, target], at, tail) => {
       const e = exp(v, v.sub(v.load(source!, at), peak))
       put(v, target!, e, at, tail)
@@ -54,7 +54,7 @@ const emitForward = (v: Lanes, [x, y, rows, n]: readonly [Local, Local, Local, L
 
 const emitInputGrad = (v: Lanes, [y, dy, dx, rows, n]: readonly [Local, Local, Local, Local, Local]) => {
   eachRow(v, { rows, n, pointers: [y, dy, dx] }, () => {
-    const sum = v.constant(0)
+    const sum = v.variable(0)
     eachInRow(v, n, [y, dy], ([a, b], at, tail) => {
       const product = v.mul(v.load(a!, at), v.load(b!, at))
       v.assign(sum, v.add(sum, tail ? v.op('v128And', tail.mask, product) : product))
