@@ -36,12 +36,12 @@ const deviationsOf = (docblock: string): string => {
   return found ? found[1]!.replace(/\s+/g, ' ').trim() : ''
 }
 
-/** Every `@paper` tag in the docblocks of a file. */
+/** Every `@paper` tag that begins a line of a docblock of the file; one within a sentence is a mention. */
 export const parsePaperTags = ({ path, text }: SourceFile): PaperTag[] =>
   [...text.matchAll(/\/\*\*[\s\S]*?\*\//g)].flatMap(block => {
     const symbol = declaration.exec(text.slice(block.index + block[0].length))?.[1] ?? ''
     const deviations = deviationsOf(block[0])
-    return [...block[0].matchAll(/@paper[ \t]+([^\n]*)/g)].flatMap(tag =>
+    return [...block[0].matchAll(/(?<=(?:^|\n)\s*(?:\/\*\*|\*)[ \t]*)@paper[ \t]+([^\n]*)/g)].flatMap(tag =>
       idsOf(tag[1]!.replace(/\*\/\s*$/, '')).map(id => ({ id, path, line: lineAt(text, block.index + tag.index), symbol, deviations })),
     )
   })

@@ -27,6 +27,9 @@ export interface Ranks {
 }
 
 // A mention of @paper E1 in a plain comment is no tag.
+
+/** Nor is one within a sentence (as @paper E2 is). */
+export const mention = 1
 `
 
 describe('parsePaperTags', () => {
