@@ -76,7 +76,7 @@ const create = (path: string, text: string): boolean => {
  * Moves a stale lock out of the way. Another process may have done so in the meantime and taken the lock: renaming is
  * atomic, so what was moved tells whose lock it was, and a living one is put back.
  */
-const removeStale = (path: string, text: string): void => {
+export const removeStale = (path: string, text: string): void => {
   const moved = `${path}.${randomUUID()}`
   try {
     renameSync(path, moved)

@@ -43,6 +43,7 @@ describe('progress on a log file', () => {
     progress.finish()
     progress.finish()
     progress.stop()
+    clock.ms = 60_000
     progress.advance(1)
     expect(output()).toBe('training: 100 steps in 1s (100 steps/s), loss 0.1\n')
   })

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync,
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { acquireRunLock } from '../../../experiments/support/runLock.ts'
+import { acquireRunLock, removeStale } from '../../../experiments/support/runLock.ts'
 
 let folder: string
 let path: string
@@ -76,5 +76,12 @@ describe('run lock', () => {
     leave(holder)
     expect(() => acquireRunLock(path)).toThrow(message)
     expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual(holder)
+  })
+
+  it('should put a lock back that another process has taken in the meantime', () => {
+    leave('taken by another')
+    removeStale(path, 'stale')
+    expect(readFileSync(path, 'utf8')).toBe('taken by another')
+    expect(readdirSync(folder)).toEqual(['lock'])
   })
 })
