@@ -6,9 +6,9 @@ const escaped = (text: string): string =>
 
 const style = `
 :root { color-scheme: light dark; --ground: #fbfaf7; --card: #fff; --ink: #1d2126; --soft: #5b636d; --line: #e1ded6;
-  --link: #1f5f99; --holds: #22713f; --fails: #b3261e; --open: #8a5a00 }
+  --link: #1f5f99; --passed: #22713f; --failed: #b3261e; --open: #8a5a00 }
 @media (prefers-color-scheme: dark) { :root { --ground: #14171a; --card: #1c2024; --ink: #e7e5e0; --soft: #9aa3ad; --line: #30363c;
-  --link: #8dbdec; --holds: #7fcf9b; --fails: #ff8f86; --open: #e6b866 } }
+  --link: #8dbdec; --passed: #7fcf9b; --failed: #ff8f86; --open: #e6b866 } }
 * { box-sizing: border-box }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif }
 header, main { max-width: 76rem; margin: 0 auto; padding: 0 1rem }
@@ -18,13 +18,13 @@ header p { margin: .15rem 0; color: var(--soft) }
 a { color: var(--link); text-decoration-thickness: 1px; text-underline-offset: 2px }
 nav { display: flex; flex-wrap: wrap; gap: .35rem; margin: 1rem 0 1.5rem }
 nav a { padding: .1rem .6rem; border: 1px solid var(--line); border-radius: 1rem; background: var(--card); font-size: .875rem; text-decoration: none }
-nav a.fails, nav a.open { border-color: currentcolor }
+nav a.failed, nav a.open { border-color: currentcolor }
 article, .problems { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: 1rem 1.25rem; margin: 0 0 1rem }
-.problems { border-color: var(--fails) }
+.problems { border-color: var(--failed) }
 .head { display: flex; gap: .75rem; align-items: baseline; justify-content: space-between }
 .place { color: var(--soft); font-size: .875rem; margin: 0 }
-.verdict, nav .holds, nav .fails, nav .open { font-weight: 600 }
-.holds { color: var(--holds) } .fails { color: var(--fails) } .open { color: var(--open) }
+.verdict, nav .passed, nav .failed, nav .open { font-weight: 600 }
+.passed { color: var(--passed) } .failed { color: var(--failed) } .open { color: var(--open) }
 .columns { display: grid; gap: .75rem 2rem; margin-top: .75rem }
 @media (min-width: 50rem) { .columns { grid-template-columns: 2fr 3fr } }
 h3 { font-size: .8rem; font-weight: 600; color: var(--soft); margin: 0 0 .2rem }
@@ -47,8 +47,8 @@ const evidenceItem = (evidence: SpecEvidence): string => {
     tests === 0
       ? '<span class="open">did not run</span>'
       : failed > 0
-        ? `<span class="fails">${failed} of ${tests} failed</span>`
-        : `<span class="holds">${tests} passed</span>`
+        ? `<span class="failed">${failed} of ${tests} failed</span>`
+        : `<span class="passed">${tests} passed</span>`
   const properties = runs > 0 ? `, ${runs} runs, seed ${seeds.join(', ')}` : ''
   return `${escaped(evidenceTitle(evidence))}<br><small><a href="${escaped(file)}">${escaped(file)}</a> ${outcome}${properties}</small>`
 }

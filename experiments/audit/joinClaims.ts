@@ -25,8 +25,8 @@ export interface AuditRow {
   readonly code: readonly CodePlace[]
   readonly evidence: readonly SpecEvidence[]
   readonly deviations: readonly string[]
-  /** `holds`: every spec it names ran and passed; `fails`: one failed; `open`: code or a spec is missing. */
-  readonly verdict: 'holds' | 'fails' | 'open'
+  /** `passed`: every spec it names ran and passed; `failed`: one did not pass; `open`: code or a spec is missing. */
+  readonly verdict: 'passed' | 'failed' | 'open'
 }
 
 export interface Audit {
@@ -85,10 +85,10 @@ const collect = (claim: Claim, { results }: AuditInput, problems: string[]): Spe
 }
 
 const verdictOf = (claim: Claim, code: readonly CodePlace[], evidence: readonly SpecEvidence[]): AuditRow['verdict'] => {
-  if (evidence.some(({ failed }) => failed > 0)) return 'fails'
+  if (evidence.some(({ failed }) => failed > 0)) return 'failed'
   const located = claim.code.every(reference => code.some(({ path, symbol }) => reference === `${path}#${symbol}`))
   const complete = located && code.length > 0 && evidence.length > 0 && evidence.every(({ tests }) => tests > 0)
-  return complete ? 'holds' : 'open'
+  return complete ? 'passed' : 'open'
 }
 
 /**

@@ -5,7 +5,8 @@ import type { SpecResult } from './specReport.ts'
 /** What both reports say at the top. */
 export interface Summary {
   readonly claims: number
-  readonly holds: number
+  /** Claims whose code is there and whose specs all passed. */
+  readonly passed: number
   readonly tests: number
   readonly failed: number
   readonly propertyRuns: number
@@ -17,7 +18,7 @@ export interface Summary {
 
 export const summarise = ({ rows }: Audit, results: readonly SpecResult[], { git, node, time }: Provenance): Summary => ({
   claims: rows.length,
-  holds: rows.filter(({ verdict }) => verdict === 'holds').length,
+  passed: rows.filter(({ verdict }) => verdict === 'passed').length,
   tests: results.filter(({ status }) => status !== 'skipped').length,
   failed: results.filter(({ status }) => status === 'failed').length,
   propertyRuns: results.reduce((total, { runs = 0 }) => total + runs, 0),
@@ -32,7 +33,7 @@ const seedText = ([first, ...others]: readonly number[]): string =>
 
 /** Figures of the summary as sentences. */
 export const summaryLines = (s: Summary): string[] => [
-  `${s.holds} of ${s.claims} claims hold.`,
+  `${s.passed} of ${s.claims} claims have their code and pass their specs.`,
   `${s.tests} tests ran, ${s.failed} failed, with ${s.propertyRuns} property runs from ${seedText(s.seeds)}.`,
   `Commit ${s.commit}, Node ${s.node}, ${s.time}.`,
 ]

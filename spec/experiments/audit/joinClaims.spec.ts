@@ -30,7 +30,7 @@ describe('joinClaims', () => {
           code: [{ path: 'algorithms/rbgm.ts', symbol: 'rbgm', line: 5 }],
           evidence: [{ file: 'spec/rbgm.spec.ts', title: 'rbgm should keep the order', tests: 1, failed: 0, runs: 100, seeds: [7] }],
           deviations: ['rbgm: ties are broken at random'],
-          verdict: 'holds',
+          verdict: 'passed',
         },
       ],
       problems: [],
@@ -74,22 +74,22 @@ describe('joinClaims', () => {
     [
       'a claimed spec that failed',
       { results: [passed, { ...passed, status: 'failed', message: 'order lost' }] },
-      'fails',
+      'failed',
       'spec/rbgm.spec.ts: "rbgm should keep the order" failed: order lost',
     ],
     [
       'a failed spec that no claim names',
       { results: [passed, { file: 'spec/other.spec.ts', title: 'other', status: 'failed', message: 'no' }] },
-      'holds',
+      'passed',
       'spec/other.spec.ts: "other" failed: no',
     ],
     [
       'a tag without a claim',
       { tags: [...sound.tags, { id: 'E99', path: 'core/a.ts', line: 12, symbol: 'a', deviations: '' }] },
-      'holds',
+      'passed',
       'core/a.ts:12: @paper E99 names no claim; add it to spec/claims.ts or correct the tag',
     ],
-    ['a claim given twice', { claims: [claim, claim] }, 'holds', 'E8: claimed twice; keep one row'],
+    ['a claim given twice', { claims: [claim, claim] }, 'passed', 'E8: claimed twice; keep one row'],
   ])('should report %s', (_, change, verdict, problem) => {
     const { rows, problems } = audit(change)
     expect(problems).toEqual([problem])

@@ -14,14 +14,14 @@ const audit: Audit = {
         { file: 'spec/late.spec.ts', title: 'late', tests: 0, failed: 0, runs: 0, seeds: [] },
       ],
       deviations: ['ties & ranks'],
-      verdict: 'fails',
+      verdict: 'failed',
     },
   ],
   problems: ['E8: late <b>'],
 }
 const summary: Summary = {
   claims: 1,
-  holds: 0,
+  passed: 0,
   tests: 3,
   failed: 1,
   propertyRuns: 60,
@@ -34,7 +34,7 @@ const summary: Summary = {
 describe('audit pages', () => {
   it('should say how many claims hold, what ran, and from which seed and commit', () => {
     expect(summaryLines(summary)).toEqual([
-      '0 of 1 claims hold.',
+      '0 of 1 claims have their code and pass their specs.',
       '3 tests ran, 1 failed, with 60 property runs from seed 5 and 1 that specs fix.',
       'Commit abc, Node v20, now.',
     ])
@@ -42,7 +42,7 @@ describe('audit pages', () => {
 
   it('should show place, statement, code, properties, evidence, verdict and deviations in one Markdown row', () => {
     expect(auditMarkdown(audit, summary)).toContain(
-      '| **E8** Figure 4 | a \\< b \\| c | [rbgm](algorithms/rbgm.ts#L9) | P1, P2 | [keeps \\<order\\> (and 2 more)](spec/rbgm.spec.ts): 1 of 3 failed, 60 runs, seed 5<br>[late](spec/late.spec.ts): did not run | fails | ties & ranks |',
+      '| **E8** Figure 4 | a \\< b \\| c | [rbgm](algorithms/rbgm.ts#L9) | P1, P2 | [keeps \\<order\\> (and 2 more)](spec/rbgm.spec.ts): 1 of 3 failed, 60 runs, seed 5<br>[late](spec/late.spec.ts): did not run | failed | ties & ranks |',
     )
     expect(auditMarkdown(audit, summary)).toContain('- E8: late \\<b\\>')
   })
