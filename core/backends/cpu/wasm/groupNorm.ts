@@ -4,7 +4,7 @@ import type { Local, ModuleBuilder } from './assembler.ts'
 import { eachChannel, eachElement, eachGroup, type GroupShape, type Statistics, scalar, statistics } from './groupLoops.ts'
 import { Lanes } from './lanes.ts'
 import { link } from './link.ts'
-import { copyOf, eachVector, storeTail, type Tail } from './loops.ts'
+import { copyOf, eachVector, storeVector, type Tail } from './loops.ts'
 import { boundedSigmoid } from './simdMath.ts'
 
 export interface GroupNormAttributes {
@@ -13,9 +13,6 @@ export interface GroupNormAttributes {
   /** Whether SiLU follows: y sigmoid(y) of the normalised and scaled y. */
   readonly silu: boolean
 }
-
-const put = (v: Lanes, pointer: Local, value: Local, at: number, tail?: Tail) =>
-  tail ? storeTail(v, pointer, value, tail) : v.store(pointer, value, at)
 
 const accumulate = (v: Lanes, into: Local, term: Local, tail?: Tail) =>
   v.assign(into, v.add(into, tail ? v.op('v128And', tail.mask, term) : term))
@@ -43,7 +40,7 @@ const emitForward: Emit = (v, [x, weight, bias, , y], shape, { epsilon, silu }) 
       const offset = v.loadSplat(b!)
       eachElement(v, shape, cursors, (at, tail) => {
         const z = v.mulAdd(normalised(v, v.load(cursors[0]!, at), group), scale, offset)
-        put(v, cursors[1]!, silu ? v.mul(z, boundedSigmoid(v, z)) : z, at, tail)
+        storeVector(v, cursors[1]!, silu ? v.mul(z, boundedSigmoid(v, z)) : z, at, tail)
       })
     })
   })
@@ -66,7 +63,7 @@ const emitInputGrad: Emit = (v, [x, weight, bias, dy, dx], shape, { epsilon, sil
       eachElement(v, shape, cursors, (at, tail) => {
         const xHat = normalised(v, v.load(cursors[0]!, at), group)
         const g = v.mul(scale, affineGradient(v, { xHat, weight: scale, bias: offset, dy: v.load(cursors[1]!, at), silu }))
-        put(v, cursors[2]!, g, at, tail)
+        storeVector(v, cursors[2]!, g, at, tail)
         accumulate(v, sumG, g, tail)
         accumulate(v, sumGX, v.mul(g, xHat), tail)
       })
@@ -82,7 +79,7 @@ const emitInputGrad: Emit = (v, [x, weight, bias, dy, dx], shape, { epsilon, sil
     const finish = (at: number, tail?: Tail) => {
       const xHat = normalised(v, v.load(source, at), group)
       const centred = v.mulSub(xHat, meanGX, v.sub(v.load(target, at), meanG))
-      put(v, target, v.mul(centred, group.inverse), at, tail)
+      storeVector(v, target, v.mul(centred, group.inverse), at, tail)
     }
     eachVector(v, { count: shape.count, cursors: [source, target], unroll: 2 }, finish, tail => finish(0, tail))
   })

@@ -87,3 +87,7 @@ export const storeTail = (v: Lanes, pointer: Local, value: Local, { rest }: Tail
       },
     )
 }
+
+/** Stores a vector at pointer + offset, or only the lanes of a tail. */
+export const storeVector = (v: Lanes, pointer: Local, value: Local, offset: number, tail?: Tail): void =>
+  tail ? storeTail(v, pointer, value, tail) : v.store(pointer, value, offset)

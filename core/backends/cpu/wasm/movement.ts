@@ -1,5 +1,6 @@
 import { input } from '../../../expr/expr.ts'
 import type { CpuArray, CpuKernel } from '../kernel.ts'
+import { clearBytes } from './bulk.ts'
 import { elementwise } from './elementwise.ts'
 import { stridedCopy } from './stridedCopy.ts'
 
@@ -67,8 +68,7 @@ export const pad: CpuKernel<{ readonly before: readonly number[]; readonly after
 ) => {
   const strides = stridesOf(output.shape)
   const count = output.shape.reduce((product, n) => product * n, 1)
-  const first = output.pointer >>> 2
-  heap.view.i32.fill(0, first, first + count)
+  clearBytes(heap, output.pointer, 4 * count)
   stridedCopy(
     heap,
     { pointer: x!.pointer, strides: stridesOf(x!.shape) },

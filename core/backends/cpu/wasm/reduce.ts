@@ -1,6 +1,7 @@
 import type { Heap } from '../heap.ts'
 import type { CpuArray, CpuKernel } from '../kernel.ts'
 import type { Local, ModuleBuilder } from './assembler.ts'
+import { copyBytes } from './bulk.ts'
 import { Lanes } from './lanes.ts'
 import { link } from './link.ts'
 import { addTo, bytesOf, copyOf, eachVector, repeat, storeTail } from './loops.ts'
@@ -171,7 +172,7 @@ const reduce = (kind: Kind, heap: Heap, x: CpuArray, o: { readonly output: CpuAr
   let source = x.pointer
   const passes = runs.filter(run => run.reduced).length
   if (passes === 0) {
-    heap.view.u8.copyWithin(o.output.pointer, x.pointer, x.pointer + 4 * total)
+    copyBytes(heap, { from: x.pointer, to: o.output.pointer, bytes: 4 * total })
     return true
   }
   // Between passes the results are in scratch memory; later passes work in place, since each writes behind what it has read.

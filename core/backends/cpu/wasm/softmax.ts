@@ -2,11 +2,8 @@ import type { CpuArray, CpuKernel } from '../kernel.ts'
 import type { Local } from './assembler.ts'
 import { Lanes } from './lanes.ts'
 import { link } from './link.ts'
-import { addTo, bytesOf, copyOf, eachVector, repeat, storeTail, type Tail } from './loops.ts'
+import { addTo, bytesOf, copyOf, eachVector, repeat, storeVector, type Tail } from './loops.ts'
 import { exp } from './simdMath.ts'
-
-const put = (v: Lanes, pointer: Local, value: Local, at: number, tail?: Tail) =>
-  tail ? storeTail(v, pointer, value, tail) : v.store(pointer, value, at)
 
 /** Visits a row at the pointers, two vectors per turn; lanes past its end hold no data and must not be summed. */
 const eachInRow = (v: Lanes, n: Local, pointers: readonly Local[], body: (cursors: readonly Local[], at: number, tail?: Tail) => void) => {
@@ -41,14 +38,14 @@ const emitForward = (v: Lanes, [x, y, rows, n]: readonly [Local, Local, Local, L
     const sum = v.variable(0)
     eachInRow(v, n, [x, y], ([source, target], at, tail) => {
       const e = exp(v, v.sub(v.load(source!, at), peak))
-      put(v, target!, e, at, tail)
+      storeVector(v, target!, e, at, tail)
       v.assign(sum, v.add(sum, tail ? v.op('v128And', tail.mask, e) : e))
     })
     const inverse = f.local('f32')
     const total = v.sumLanes(sum)
     f.f32(1).get(total).op('f32Div').set(inverse)
     const scale = v.splat(inverse)
-    eachInRow(v, n, [y], ([cursor], at, tail) => put(v, cursor!, v.mul(v.load(cursor!, at), scale), at, tail))
+    eachInRow(v, n, [y], ([cursor], at, tail) => storeVector(v, cursor!, v.mul(v.load(cursor!, at), scale), at, tail))
   })
 }
 
@@ -61,7 +58,7 @@ const emitInputGrad = (v: Lanes, [y, dy, dx, rows, n]: readonly [Local, Local, L
     })
     const mean = v.splat(v.sumLanes(sum))
     eachInRow(v, n, [y, dy, dx], ([a, b, target], at, tail) =>
-      put(v, target!, v.mul(v.load(a!, at), v.sub(v.load(b!, at), mean)), at, tail),
+      storeVector(v, target!, v.mul(v.load(a!, at), v.sub(v.load(b!, at), mean)), at, tail),
     )
   })
 }

@@ -164,58 +164,85 @@ const emitTranspose = (m: ModuleBuilder) =>
     })
   })
 
-interface Axis {
-  size: number
-  readonly from: number
-  readonly to: number
+const build = (m: ModuleBuilder) => {
+  emitRows(m)
+  emitElements(m)
+  emitTranspose(m)
 }
 
-/** The axes of the box without those of size 1, innermost first, neighbours merged where both regions allow. */
-const collapsed = (sizes: readonly number[], source: Region, target: Region): Axis[] => {
-  const axes: Axis[] = []
-  for (let i = sizes.length - 1; i >= 0; i--) {
-    const size = sizes[i]!
+const maximumRank = 16
+/** The collapsed axes of the box, innermost first, and the byte strides of both regions along them. */
+const sizes = new Int32Array(maximumRank)
+const fromStrides = new Float64Array(maximumRank)
+const toStrides = new Float64Array(maximumRank)
+
+/** Drops axes of size 1 and merges neighbours where both regions allow; the number of axes left, at least 3 (some of size 1). */
+const collapse = (box: readonly number[], source: Region, target: Region): number => {
+  let rank = 0
+  for (let i = box.length - 1; i >= 0; i--) {
+    const size = box[i]!
     if (size === 1) continue
-    const axis = { size, from: source.strides[i]!, to: target.strides[i]! }
-    const inner = axes.at(-1)
-    if (inner && axis.from === inner.from * inner.size && axis.to === inner.to * inner.size) inner.size *= size
-    else axes.push(axis)
+    const from = 4 * source.strides[i]!
+    const to = 4 * target.strides[i]!
+    const inner = rank - 1
+    if (rank > 0 && from === fromStrides[inner]! * sizes[inner]! && to === toStrides[inner]! * sizes[inner]!) {
+      sizes[inner] = sizes[inner]! * size
+      continue
+    }
+    sizes[rank] = size
+    fromStrides[rank] = from
+    toStrides[rank] = to
+    rank++
   }
-  return axes
+  for (; rank < 3; rank++) {
+    sizes[rank] = 1
+    fromStrides[rank] = 4
+    toStrides[rank] = 4
+  }
+  return rank
 }
 
-const unit: Axis = { size: 1, from: 1, to: 1 }
+/**
+ * A transposition is contiguous in the target along axis 0 and in the source along another axis, which is brought to
+ * place 1. Returns whether this is one.
+ */
+const arrangeTransposition = (rank: number): boolean => {
+  if (toStrides[0] !== 4 || fromStrides[0] === 4) return false
+  let across = 1
+  while (across < rank && !(fromStrides[across] === 4 && sizes[across]! > 1)) across++
+  if (across === rank) return false
+  for (const table of [sizes, fromStrides, toStrides]) {
+    const value = table[across]!
+    table.copyWithin(2, 1, across)
+    table[1] = value
+  }
+  return true
+}
 
-/** Copies 32-bit elements from one region to another of the same box sizes; the regions must not overlap. */
-export const stridedCopy = (heap: Heap, source: Region, target: Region, sizes: readonly number[]): void => {
-  if (sizes.includes(0)) return
-  const kernels = link(heap, 'stridedCopy', m => {
-    emitRows(m)
-    emitElements(m)
-    emitTranspose(m)
-  })
-  const axes = collapsed(sizes, source, target)
-  // A transposition: contiguous in the target along one axis, in the source along another, which is brought next to it.
-  const across = axes[0]?.to === 1 && axes[0].from !== 1 ? axes.findIndex(axis => axis.from === 1) : -1
-  if (across > 1) axes.splice(1, 0, ...axes.splice(across, 1))
-  const [first = unit, second = unit, third = unit, ...outer] = axes
-  const strides = [4 * second.from, 4 * second.to, 4 * third.from, 4 * third.to] as const
-  const run = (from: number, to: number) => {
-    if (across > 0) {
-      kernels.transpose!(from, to, second.size, first.size, third.size, 4 * first.from, 4 * second.to, strides[2], strides[3])
-    } else if (first.from === 1 && first.to === 1) {
-      kernels.rows!(from, to, first.size, second.size, third.size, ...strides)
-    } else {
-      kernels.elements!(from, to, first.size, second.size, third.size, ...strides, 4 * first.from, 4 * first.to)
+/** Copies 32-bit elements from one region to another, both boxes of the given sizes, at most 16 axes; they must not overlap. */
+export const stridedCopy = (heap: Heap, source: Region, target: Region, box: readonly number[]): void => {
+  if (box.length > maximumRank) throw new Error(`strided copy: at most ${maximumRank} axes, got ${box.length}; merge axes first`)
+  for (const size of box) if (size === 0) return
+  const { rows, elements, transpose } = link(heap, 'stridedCopy', build)
+  const rank = collapse(box, source, target)
+  const transposed = arrangeTransposition(rank)
+  const [n, m, p] = [sizes[0]!, sizes[1]!, sizes[2]!]
+  const [f0, f1, f2] = [fromStrides[0]!, fromStrides[1]!, fromStrides[2]!]
+  const [t0, t1, t2] = [toStrides[0]!, toStrides[1]!, toStrides[2]!]
+  let outer = 1
+  for (let axis = 3; axis < rank; axis++) outer *= sizes[axis]!
+  for (let i = 0; i < outer; i++) {
+    let from = source.pointer
+    let to = target.pointer
+    let rest = i
+    for (let axis = 3; axis < rank; axis++) {
+      const index = rest % sizes[axis]!
+      rest = (rest - index) / sizes[axis]!
+      from += index * fromStrides[axis]!
+      to += index * toStrides[axis]!
     }
+    if (transposed) transpose!(from, to, m, n, p, f0, t1, f2, t2)
+    else if (f0 === 4 && t0 === 4) rows!(from, to, n, m, p, f1, t1, f2, t2)
+    else elements!(from, to, n, m, p, f1, t1, f2, t2, f0, t0)
   }
-  const visit = (axis: number, from: number, to: number) => {
-    if (axis < 0) {
-      run(from, to)
-      return
-    }
-    const { size, from: fromStep, to: toStep } = outer[axis]!
-    for (let i = 0; i < size; i++) visit(axis - 1, from + 4 * i * fromStep, to + 4 * i * toStep)
-  }
-  visit(outer.length - 1, source.pointer, target.pointer)
 }
