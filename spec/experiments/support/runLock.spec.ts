@@ -69,8 +69,8 @@ describe('run lock', () => {
     ['a living process', { pid: process.ppid, host: hostname(), started: null }, /in use by process \d+ on /],
     [
       'another machine',
-      { pid: 1, host: 'elsewhere', started: null },
-      /in use by process 1 on elsewhere; .*if no such process exists, delete/,
+      { pid: deadPid(), host: 'elsewhere', started: null },
+      /in use by process \d+ on elsewhere; .*if no such process exists, delete/,
     ],
   ])('should respect %s', (_, holder, message) => {
     leave(holder)
