@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { createUnet2d, renameUnet2dParameters, type Unet2dConfig } from '../../algorithms/models/unet2d.ts'
+import { type Tensor, tensor, useBackend } from '../../core/index.ts'
+import { countParameters } from '../../core/nn/index.ts'
+import { normal } from '../../core/random/distributions.ts'
+import { key } from '../../core/random/key.ts'
+
+beforeAll(() => useBackend('reference'))
+
+const TINY = {
+  block_out_channels: [4, 8],
+  down_block_types: ['DownBlock2D', 'AttnDownBlock2D'],
+  up_block_types: ['AttnUpBlock2D', 'UpBlock2D'],
+  layers_per_block: 1,
+  norm_num_groups: 2,
+  attention_head_dim: 4,
+} satisfies Partial<Unet2dConfig>
+
+const image = (batch = 1): Tensor => tensor(normal(key(1), batch * 3 * 16), [batch, 3, 4, 4])
+
+const outputOf = (change: Partial<Unet2dConfig>, o: Parameters<ReturnType<typeof createUnet2d>['apply']>[3] = {}): number[] => {
+  const network = createUnet2d({ ...TINY, ...change })
+  return Array.from(network.apply(network.init(key(2)), image(), [7], o).dataSync())
+}
+
+describe('createUnet2d', () => {
+  it('should have the names, shapes and order of the published CIFAR-10 network, 35,746,307 parameters', () => {
+    const google = createUnet2d({
+      block_out_channels: [128, 256, 256, 256],
+      down_block_types: ['DownBlock2D', 'AttnDownBlock2D', 'DownBlock2D', 'DownBlock2D'],
+      up_block_types: ['UpBlock2D', 'UpBlock2D', 'AttnUpBlock2D', 'UpBlock2D'],
+      attention_head_dim: null,
+    })
+    const shapes = google.parameterShapes()
+    const published = readFileSync(new URL('../golden/unet2d_google_keys.txt', import.meta.url), 'utf8')
+      .trim()
+      .split('\n')
+    expect(Object.entries(shapes).map(([name, shape]) => `${name} [${shape.join(', ')}]`)).toEqual(published)
+    expect(countParameters(shapes)).toBe(35_746_307)
+  })
+
+  it('should initialise every parameter with its shape', () => {
+    const network = createUnet2d({ ...TINY, time_embedding_type: 'fourier', num_class_embeds: 3 })
+    const made = network.init(key(3))
+    expect(Object.fromEntries(Object.entries(made).map(([name, x]) => [name, x.shape]))).toEqual(network.parameterShapes())
+  })
+
+  it('should treat the images of a batch separately', () => {
+    const network = createUnet2d(TINY)
+    const params = network.init(key(2))
+    const both = network.apply(params, image(2), [7, 400]).dataSync()
+    const second = network.apply(params, image(2).slice([1, 0, 0, 0], [1, 3, 4, 4]), [400]).dataSync()
+    second.forEach((value, i) => {
+      expect(both[48 + i]).toBeCloseTo(value, 12)
+    })
+  })
+
+  it.each<[string, Partial<Unet2dConfig>]>([
+    ['downsample_padding', { downsample_padding: 0 }],
+    ['mid_block_scale_factor', { mid_block_scale_factor: 2 }],
+    ['attention_head_dim', { attention_head_dim: null }],
+    ['norm_eps', { norm_eps: 1e-1 }],
+    ['norm_num_groups', { norm_num_groups: 4 }],
+    ['add_attention', { add_attention: false }],
+    ['freq_shift', { freq_shift: 1 }],
+    ['flip_sin_to_cos', { flip_sin_to_cos: false }],
+    ['center_input_sample', { center_input_sample: true }],
+    ['time_embedding_type', { time_embedding_type: 'fourier' }],
+  ])('should depend on %s', (_, change) => {
+    const plain = outputOf({})
+    const changed = outputOf(change)
+    expect(changed.every(Number.isFinite)).toBe(true)
+    expect(Math.max(...changed.map((x, i) => Math.abs(x - plain[i]!)))).toBeGreaterThan(1e-6)
+  })
+
+  it('should add the class embedding, one label per image', () => {
+    const conditional = { num_class_embeds: 2 }
+    expect(outputOf(conditional, { labels: [0] })).not.toEqual(outputOf(conditional, { labels: [1] }))
+    expect(() => outputOf(conditional)).toThrow('needs one label per image, got 0 for 1')
+  })
+
+  it('should drop only with a key, the same way for the same key', () => {
+    const dropping = { dropout: 0.5 }
+    expect(outputOf(dropping)).toEqual(outputOf({}))
+    expect(outputOf(dropping, { dropoutKey: key(1) })).toEqual(outputOf(dropping, { dropoutKey: key(1) }))
+    expect(outputOf(dropping, { dropoutKey: key(1) })).not.toEqual(outputOf(dropping, { dropoutKey: key(2) }))
+    expect(outputOf(dropping, { dropoutKey: key(1) })).not.toEqual(outputOf({}))
+  })
+
+  it('should refuse sides that do not halve, timesteps that do not match, and unknown or unsupported options', () => {
+    const network = createUnet2d(TINY)
+    const params = network.init(key(2))
+    expect(() => network.apply(params, tensor(new Float64Array(27), [1, 3, 3, 3]), [0])).toThrow('sides divisible by 2, got [1,3,3,3]')
+    expect(() => network.apply(params, image(2), [1])).toThrow('2 images need as many timesteps, got 1')
+    expect(() => createUnet2d({ ...TINY, layers_per_blok: 2 })).toThrow('there is no option "layers_per_blok"')
+    expect(() => createUnet2d({ ...TINY, act_fn: 'relu' })).toThrow('only "silu" is supported')
+    expect(() => createUnet2d({ ...TINY, norm_num_groups: 3 })).toThrow('norm_num_groups 3 does not divide 4 channels')
+    expect(() => createUnet2d({ ...TINY, up_block_types: ['UpBlock2D'] })).toThrow('give one of each per level')
+    expect(() => createUnet2d({ ...TINY, down_block_types: ['DownBlock2D', 'SkipDownBlock2D' as 'DownBlock2D'] })).toThrow(
+      '"SkipDownBlock2D"',
+    )
+  })
+})
+
+describe('renameUnet2dParameters', () => {
+  it('should bring old attention names to the present ones and leave everything else', () => {
+    const old = {
+      'mid_block.attentions.0.query.weight': 1,
+      'mid_block.attentions.0.proj_attn.bias': 2,
+      'conv_in.weight': 3,
+      'time_proj.W': 4,
+    }
+    expect(renameUnet2dParameters(old)).toEqual({
+      'mid_block.attentions.0.to_q.weight': 1,
+      'mid_block.attentions.0.to_out.0.bias': 2,
+      'conv_in.weight': 3,
+    })
+    const names = Object.keys(createUnet2d(TINY).parameterShapes())
+    const aged = names.map(name =>
+      name.replace('.to_q.', '.query.').replace('.to_k.', '.key.').replace('.to_v.', '.value.').replace('.to_out.0.', '.proj_attn.'),
+    )
+    expect(aged).not.toEqual(names)
+    expect(Object.keys(renameUnet2dParameters(Object.fromEntries(aged.map(name => [name, 0]))))).toEqual(names)
+  })
+})
