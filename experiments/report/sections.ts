@@ -1,4 +1,5 @@
 import type { AuditResults, ResultRow } from '../dwBox/results.ts'
+import { groupBy } from './groupBy.ts'
 
 /** Rows that belong in one table: the default table, or one sweep. */
 export interface Section {
@@ -24,10 +25,8 @@ export const parseVariation = (variation: string): { readonly name: string; read
 
 /** The default table first, then the sweeps in the order of their first rows. */
 export const sectionsOf = ({ rows }: Pick<AuditResults, 'rows'>): Section[] => {
-  const groups = Map.groupBy(rows, row => parseVariation(row.variation).name)
-  return [...groups]
-    .map(([name, members]) => ({ name, rows: members }))
-    .sort((a, b) => Number(a.name !== '') - Number(b.name !== ''))
+  const groups = groupBy(rows, row => parseVariation(row.variation).name)
+  return [...groups].map(([name, members]) => ({ name, rows: members })).sort((a, b) => Number(a.name !== '') - Number(b.name !== ''))
 }
 
 /**
@@ -40,13 +39,23 @@ export const numericSweep = ({ rows, options }: Pick<AuditResults, 'rows' | 'opt
   const swept = new Set(section.rows.map(row => row.label))
   const all = [
     ...varied,
-    ...rows.filter(row => row.variation === '' && swept.has(row.label)).map(row => ({ x: typeof atDefault === 'number' ? atDefault : null, row })),
+    ...rows
+      .filter(row => row.variation === '' && swept.has(row.label))
+      .map(row => ({ x: typeof atDefault === 'number' ? atDefault : null, row })),
   ].filter((point): point is { x: number; row: ResultRow } => point.x !== null)
   if (section.name === '' || section.name.endsWith('seed') || new Set(all.map(({ x }) => x)).size < 2) return null
   return { name: section.name, points: all.sort((a, b) => a.x - b.x) }
 }
 
-export const sectionTitle = ({ name, rows }: Section): string => {
-  if (name === '') return 'Default table'
-  return rows.every(row => parseVariation(row.variation).value === null) ? name : `Varied: ${name}`
+/** Whether the rows of a sweep differ in its coordinate; if not, the title says it all. */
+export const varies = ({ rows }: Section): boolean => new Set(rows.map(row => row.variation)).size > 1
+
+export const sectionTitle = (section: Section): string => {
+  const { name, rows } = section
+  if (name === '') return 'The table'
+  const title = varies(section) ? name : rows[0]!.variation
+  return /^\p{Ll}{2}/u.test(title) ? title[0]!.toUpperCase() + title.slice(1) : title
 }
+
+/** What tells a row from the others of its section. */
+export const rowLabel = (row: ResultRow, section: Section): string => (varies(section) ? `${row.label}, ${row.variation}` : row.label)

@@ -3,9 +3,10 @@ import { formatDuration } from '../support/progress.ts'
 import { type Attribute, type Paint, painter } from './ansi.ts'
 import { answerOf, QUESTION } from './answer.ts'
 import { points, pValue } from './format.ts'
+import { sampleSizes } from './sampleSizes.ts'
 import { sectionsOf, sectionTitle } from './sections.ts'
 import { paragraph, plain, wrap } from './textLayout.ts'
-import { sampleSizes, textTable } from './textTable.ts'
+import { textTable } from './textTable.ts'
 
 export interface TableOptions {
   readonly color: boolean
@@ -55,7 +56,7 @@ export const renderTable = (results: AuditResults, { color, width: given, paths 
   lines.push(...title('Lints'), ...lintLines(results.lints, width, paint))
   lines.push('', ...wrap(`${formatDuration(results.seconds)} on ${results.provenance.backend}, seed ${results.provenance.seed}`, width))
   if (paths) lines.push(`results  ${plain(paths.results)}`, `report   ${plain(paths.report)}`)
-  return `${lines.join('\n')}\n`
+  return lines.join('\n')
 }
 
 const comparisonLines = ({ setting, a, b, images, difference, mcnemar }: Comparison, width: number, paint: Paint): string[] => {

@@ -2,9 +2,9 @@ import type { LockSetName } from '../../algorithms/randomness/lockSets.ts'
 import type { Accuracy, ResultRow, SettingResult } from '../dwBox/results.ts'
 import type { Paint } from './ansi.ts'
 import { percent, percentRange } from './format.ts'
-import type { Section } from './sections.ts'
+import { rowLabel, type Section } from './sections.ts'
 import { cellOf, settingsOf } from './settings.ts'
-import { columns, padEnd, wrap } from './textLayout.ts'
+import { padEnd, wrap } from './textLayout.ts'
 
 /** A cell's lines: the accuracy, and what stands dimly beneath it. */
 type CellLines = readonly string[]
@@ -24,12 +24,12 @@ const BESIDE = 20
 
 /** The widest layout that fits, or null when the columns do not fit at all. */
 const layoutFor = (width: number, count: number): Layout | null => {
-  for (const [cell, beside] of [
-    [BESIDE, true],
-    [STACKED, false],
+  for (const [cell, beside, smallestLabel] of [
+    [BESIDE, true, 24],
+    [STACKED, false, 14],
   ] as const) {
     const label = width - count * (cell + GAP)
-    if (label >= 14) return { label: Math.min(label, 32), cell, beside }
+    if (label >= smallestLabel) return { label: Math.min(label, 32), cell, beside }
   }
   return null
 }
@@ -46,57 +46,40 @@ const settingLines = (row: ResultRow, setting: LockSetName, beside: boolean): Ce
   return [...accuracyLines(cell.result.robust, beside), ...cosineText(cell.result)]
 }
 
-const labelOf = (row: ResultRow): string => (row.variation ? `${row.label}, ${row.variation}` : row.label)
-
 /** The rows of a section with their settings as columns; as lists where a terminal is too narrow for columns. */
-export const textTable = ({ rows }: Section, width: number, paint: Paint): string[] => {
+export const textTable = (section: Section, width: number, paint: Paint): string[] => {
+  const { rows } = section
   const settings = settingsOf(rows)
   const layout = layoutFor(width, settings.length + 1)
-  if (!layout) return rows.flatMap(row => listed(row, settings, width, paint))
+  if (!layout) return rows.flatMap(row => listed(row, rowLabel(row, section), settings, width, paint))
 
   const rule = paint('dim', '─'.repeat(layout.label + (settings.length + 1) * (layout.cell + GAP)))
   const line = (label: string, cells: readonly string[]): string =>
     [padEnd(label, layout.label), ...cells.map(cell => padEnd(cell, layout.cell))].join(' '.repeat(GAP)).trimEnd()
   const heading = line('defence', ['clean', ...settings])
   const body = rows.flatMap(row => {
-    const label = wrap(labelOf(row), layout.label)
+    const label = wrap(rowLabel(row, section), layout.label)
     const cells = [accuracyLines(row.clean, layout.beside), ...settings.map(setting => settingLines(row, setting, layout.beside))]
     const height = Math.max(label.length, ...cells.map(lines => lines.length))
     return Array.from({ length: height }, (_, i) => {
-      const rest = line('', cells.map(lines => lines[i] ?? '')).slice(layout.label)
+      const rest = line(
+        '',
+        cells.map(lines => lines[i] ?? ''),
+      ).slice(layout.label)
       const name = padEnd(label[i] ?? '', rest === '' ? 0 : layout.label)
-      return (i === 0 ? paint('bold', name) : name) + (i === 0 ? rest : paint('dim', rest))
+      return (i === 0 ? paint('bold', name) : name) + (i === 0 || rest === '' ? rest : paint('dim', rest))
     })
   })
   return [rule, paint('bold', heading), rule, ...body, rule]
 }
 
-const listed = (row: ResultRow, settings: readonly LockSetName[], width: number, paint: Paint): string[] => {
+const listed = (row: ResultRow, label: string, settings: readonly LockSetName[], width: number, paint: Paint): string[] => {
   const indent = '  '
   const entry = (name: string, lines: CellLines): string[] =>
     wrap(lines.join('  '), width - 12).map((text, i) => indent + (i === 0 ? name.padEnd(10) : ' '.repeat(10)) + text)
   return [
-    ...wrap(labelOf(row), width).map(text => paint('bold', text)),
+    ...wrap(label, width).map(text => paint('bold', text)),
     ...entry('clean', accuracyLines(row.clean, true)),
     ...settings.flatMap(setting => entry(setting, settingLines(row, setting, true))),
   ]
 }
-
-/** On how many images and draws the section's accuracies rest; a range where rows differ. */
-export const sampleSizes = ({ rows }: Section): string => {
-  const settings = settingsOf(rows)
-  const size = (accuracies: readonly Accuracy[]): string => {
-    const range = (values: number[]): string => [...new Set([Math.min(...values), Math.max(...values)])].join('–')
-    return `${range(accuracies.map(a => a.images))} × ${range(accuracies.map(a => a.draws))}`
-  }
-  const parts = [
-    ['clean', size(rows.map(row => row.clean))],
-    ...settings.map(name => [name, size(rows.flatMap(row => row.settings.filter(s => s.setting === name).map(s => s.robust)))]),
-  ]
-  const alike = Map.groupBy(parts, ([, text]) => text)
-  return `images × draws: ${[...alike].map(([text, members]) => `${members.map(([name]) => name).join(', ')} ${text}`).join('; ')}`
-}
-
-/** For the specs: the widest line, whatever its colours. */
-export const widestLine = (text: string): number =>
-  Math.max(...text.split('\n').map(line => columns(line.replace(new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g'), ''))))
