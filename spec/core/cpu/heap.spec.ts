@@ -33,7 +33,10 @@ describe('heap', () => {
 
   it('should stop growing when a step repeats its sizes', () => {
     const heap = createHeap({ maximumPages: 4096 })
-    const step = () => [100, 5000, 70_000, 1_000_000, 5000].map(bytes => heap.allocate(bytes)).forEach(p => heap.free(p))
+    const step = () => {
+      const pointers = [100, 5000, 70_000, 1_000_000, 5000].map(bytes => heap.allocate(bytes))
+      for (const pointer of pointers) heap.free(pointer)
+    }
     step()
     const after = heap.memory.buffer.byteLength
     for (let i = 0; i < 20; i++) step()

@@ -18,7 +18,7 @@ const mulAdd = (a: Float32Array, b: Float32Array, c: Float32Array): Float32Array
     })
   })
   const pointer = heap.allocate(768)
-  ;[a, b, c].forEach((data, k) => heap.f32(pointer + 256 * k, 64).set(data))
+  for (const [k, data] of [a, b, c].entries()) heap.f32(pointer + 256 * k, 64).set(data)
   run!(pointer, 16)
   return heap.f32(pointer, 64).slice()
 }

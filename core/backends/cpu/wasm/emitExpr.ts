@@ -2,13 +2,21 @@ import type { BinaryName, UnaryName } from '../../../expr/expr.ts'
 import type { Linear, Step } from '../../../expr/linear.ts'
 import type { Local, SimdInstruction } from './assembler.ts'
 import type { Lanes } from './lanes.ts'
-import * as simdMath from './simdMath.ts'
+import { cos, erf, exp, log, sigmoid, sin, tanh } from './simdMath.ts'
 
-const unaryInstructions: Partial<Record<UnaryName, SimdInstruction>> = {
+/** One instruction, or a function that writes several. */
+const unaryEmitters: Record<UnaryName, SimdInstruction | ((v: Lanes, x: Local) => Local)> = {
   neg: 'f32x4Neg',
   abs: 'f32x4Abs',
   sqrt: 'f32x4Sqrt',
   floor: 'f32x4Floor',
+  exp,
+  log,
+  sin,
+  cos,
+  tanh,
+  sigmoid,
+  erf,
 }
 
 const binaryInstructions: Record<BinaryName, SimdInstruction> = {
@@ -80,9 +88,8 @@ export class ExprEmitter {
   }
 
   private unary(name: UnaryName, x: Local): Local {
-    const instruction = unaryInstructions[name]
-    if (instruction) return this.v.op(instruction, x)
-    return simdMath[name as Exclude<UnaryName, 'neg' | 'abs' | 'sqrt' | 'floor'>](this.v, x)
+    const emitter = unaryEmitters[name]
+    return typeof emitter === 'string' ? this.v.op(emitter, x) : emitter(this.v, x)
   }
 
   private binary({ name, a, b }: Extract<Step, { kind: 'binary' }>): Local {

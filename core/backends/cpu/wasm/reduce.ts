@@ -110,10 +110,10 @@ const emitColumns = (m: ModuleBuilder, kind: Kind, fma: boolean) =>
       eachBlock(v, copyOf(f, rows), blockLength, size => {
         const partial = totals.map(() => v.variable(identity[kind]))
         repeat(f, size, () => {
-          partial.forEach((sum, i) => v.assign(sum, combine(v, kind, sum, v.load(cursor, 16 * i))))
+          for (const [i, sum] of partial.entries()) v.assign(sum, combine(v, kind, sum, v.load(cursor, 16 * i)))
           addTo(f, cursor, rowBytes)
         })
-        partial.forEach((sum, i) => totals[i]!.join(sum))
+        for (const [i, sum] of partial.entries()) totals[i]!.join(sum)
       })
       return totals.map(total => total.value)
     }
@@ -124,7 +124,7 @@ const emitColumns = (m: ModuleBuilder, kind: Kind, fma: boolean) =>
         f.countdown(
           left,
           () => {
-            strip(top, width).forEach((value, i) => v.store(output, value, 16 * i))
+            for (const [i, value] of strip(top, width).entries()) v.store(output, value, 16 * i)
             f.increment(top, 16 * width).increment(output, 16 * width)
           },
           4 * width,
