@@ -15,6 +15,7 @@ const inRange = (operation: string, timesteps: number, tStar: number, steps: num
 /**
  * The `paper` reading: exactly `steps` reverse steps from t* T noise levels down to none, evenly spaced. Level l is
  * timestep l - 1, so the image is noised with abar[t* T - 1], as in DiffPure, and the last step ends at s = -1.
+ * Throws RangeError unless 0 < tStar <= 1 and the whole number `steps` fits into t* T.
  */
 export const paperTimesteps = ({
   timesteps = 1000,
@@ -35,8 +36,9 @@ export const paperTimesteps = ({
 
 /**
  * The `faithful` reading of the published scripts: the N timesteps (N - 1) r .. 0 with r = floor(T / N), sliced from index
- * round((1 - t*) N) - 1 on. That is one step more than t* N and starts at t* T instead of t* T - 1 (audit finding M1);
- * rounding goes half to even, as in Python.
+ * round((1 - t*) N) - 1 on. That is one step more than t* N and starts at t* T instead of t* T - 1 (audit finding M1).
+ * (1 - t*) N is a floating-point product and rounding goes half to even, both as in Python. Throws RangeError as above.
+ * Deviations: t* = 1 takes all timesteps; there the scripts' index -1 would mean the last timestep alone.
  */
 export const faithfulTimesteps = ({
   timesteps = 1000,
@@ -56,7 +58,6 @@ export const faithfulTimesteps = ({
 
 const roundHalfToEven = (x: number): number => {
   const low = Math.floor(x)
-  // (1 - t*) N is meant as a decimal: 0.9 * 5 is 4.5 although floating point may miss it by one unit in the last place.
-  if (Math.abs(x - low - 0.5) < 1e-9) return low % 2 === 0 ? low : low + 1
+  if (x - low === 0.5) return low % 2 === 0 ? low : low + 1
   return Math.round(x)
 }
