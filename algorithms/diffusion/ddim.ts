@@ -3,7 +3,7 @@ import type { ReverseStepOptions } from './ddpm.ts'
 import { alphaCumprod, predictXStartFromEpsilon, type Schedule } from './schedule.ts'
 
 /** sigma of a DDIM step: eta times the fixedSmall deviation of the DDPM step, so eta = 1 is DDPM and eta = 0 is deterministic. */
-export const ddimSigma = (schedule: Schedule, t: number, s: number, eta: number): number => {
+export const ddimSigma = (schedule: Schedule, { t, s, eta }: { readonly t: number; readonly s: number; readonly eta: number }): number => {
   const abarT = alphaCumprod(schedule, t)
   const abarS = alphaCumprod(schedule, s)
   return eta * Math.sqrt((1 - abarS) / (1 - abarT)) * Math.sqrt(1 - abarT / abarS)
@@ -17,8 +17,8 @@ export const ddimSigma = (schedule: Schedule, t: number, s: number, eta: number)
  *   x_s = sqrt(abar_s) clip(P) + sqrt(1 - abar_s - sigma^2) epsilonTheta + sigma z
  *
  * With eta = 0 (the paper's) no z is drawn and the purifier's only noise is the forward one. The last step (s < 0)
- * returns clip(P). xT, epsilon, z(): [batch, channels, height, width], diffusion range [-1,1]. Throws when s >= t or eta
- * is outside [0, 1].
+ * returns clip(P). xT, epsilon, z(): [batch, channels, height, width], diffusion range [-1,1]. Throws RangeError when
+ * s >= t or eta is outside [0, 1].
  * Deviations: when P is clipped, epsilonTheta is left as predicted, as in the published scripts (audit finding M2).
  */
 export const ddimStep = (
@@ -32,7 +32,7 @@ export const ddimStep = (
   const xStart = clip ? p.clamp(-1, 1) : p
   if (s < 0) return xStart
   const abarS = alphaCumprod(schedule, s)
-  const sigma = ddimSigma(schedule, t, s, eta)
+  const sigma = ddimSigma(schedule, { t, s, eta })
   const direction = ops.addScaled(xStart, Math.sqrt(abarS), epsilon, Math.sqrt(Math.max(0, 1 - abarS - sigma ** 2)))
   return sigma === 0 ? direction : ops.addScaled(direction, 1, z(), sigma)
 }

@@ -12,8 +12,14 @@ export interface ReverseStepOptions {
   readonly clip?: boolean
 }
 
-/** Coefficients of q(x_s | x_t, x_0) for a stride from t to s: mean = ofXStart x_0 + ofXT x_t, and its variance. */
-export const ddpmPosterior = (schedule: Schedule, t: number, s: number, kind: DdpmVariance) => {
+/**
+ * Coefficients of a reverse step from t to s: mean = ofXStart x_0 + ofXT x_t, and its variance. With `fixedSmall` they are
+ * those of q(x_s | x_t, x_0). Throws RangeError unless s < t.
+ */
+export const ddpmPosterior = (
+  schedule: Schedule,
+  { t, s, variance }: { readonly t: number; readonly s: number; readonly variance: DdpmVariance },
+) => {
   if (!(s < t)) throw new RangeError(`ddpm: a reverse step goes from t to an earlier s, got t = ${t} and s = ${s}; exchange them`)
   const abarT = alphaCumprod(schedule, t)
   const abarS = alphaCumprod(schedule, s)
@@ -21,7 +27,7 @@ export const ddpmPosterior = (schedule: Schedule, t: number, s: number, kind: Dd
   return {
     ofXStart: (Math.sqrt(abarS) * b) / (1 - abarT),
     ofXT: (Math.sqrt(abarT / abarS) * (1 - abarS)) / (1 - abarT),
-    variance: kind === 'fixedLarge' ? b : ((1 - abarS) / (1 - abarT)) * b,
+    variance: variance === 'fixedLarge' ? b : ((1 - abarS) / (1 - abarT)) * b,
   }
 }
 
@@ -36,6 +42,7 @@ export const ddpmPosterior = (schedule: Schedule, t: number, s: number, kind: Dd
  *
  * The last step (s < 0) returns clip(P) itself and does not ask for z.
  * xT, epsilon = epsilonTheta(x_t, t), z() ~ N(0, I): [batch, channels, height, width], diffusion range [-1,1].
+ * Throws RangeError when s >= t or t is beyond the schedule.
  * Deviations: clip is a named option (audit finding M2: the published scripts always clip).
  */
 export const ddpmStep = (
@@ -53,7 +60,7 @@ export const ddpmStep = (
   const p = predictXStartFromEpsilon(schedule, xT, { t, epsilon })
   const xStart = clip ? p.clamp(-1, 1) : p
   if (s < 0) return xStart
-  const posterior = ddpmPosterior(schedule, t, s, variance)
+  const posterior = ddpmPosterior(schedule, { t, s, variance })
   const mean = ops.addScaled(xStart, posterior.ofXStart, xT, posterior.ofXT)
   return ops.addScaled(mean, 1, z(), Math.sqrt(posterior.variance))
 }

@@ -44,6 +44,14 @@ export const alphaCumprod = ({ alphasCumprod, timesteps }: Schedule, t: number):
   return t < 0 ? 1 : alphasCumprod[t]!
 }
 
+const assertOnePerImage = (operation: string, images: Tensor, t: readonly number[]): void => {
+  if (t.length !== images.shape[0]) {
+    throw new RangeError(
+      `${operation}: ${images.shape[0]} images need as many timesteps, got ${t.length}; give one per image or a single number`,
+    )
+  }
+}
+
 /** One value per image as a tensor that broadcasts over channels, height and width: [batch, 1, 1, 1]. */
 export const perImage = (values: ArrayLike<number>): Tensor => tensor(values, [values.length, 1, 1, 1])
 
@@ -54,7 +62,8 @@ export const perImage = (values: ArrayLike<number>): Tensor => tensor(values, [v
  *
  *   x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps
  *
- * x0, epsilon: [batch, channels, height, width], x0 in [-1,1]; t: one timestep for all images, or one each.
+ * x0, epsilon: [batch, channels, height, width], x0 in [-1,1]; t: one timestep for all images, or one each. Throws RangeError
+ * on a timestep beyond the schedule or another number of timesteps.
  */
 export const qSample = (
   schedule: Schedule,
@@ -65,6 +74,7 @@ export const qSample = (
     const abar = alphaCumprod(schedule, o.t)
     return ops.addScaled(x0, Math.sqrt(abar), o.epsilon, Math.sqrt(1 - abar))
   }
+  assertOnePerImage('qSample', x0, o.t)
   const abar = o.t.map(t => alphaCumprod(schedule, t))
   return x0.mul(perImage(abar.map(Math.sqrt))).add(o.epsilon.mul(perImage(abar.map(a => Math.sqrt(1 - a)))))
 }
@@ -76,7 +86,7 @@ export const qSample = (
  *
  *   P(x_t, t) = (x_t - sqrt(1 - abar_t) epsilonTheta(x_t, t)) / sqrt(abar_t)
  *
- * Not clipped. xT, epsilon: [batch, channels, height, width]; t as in qSample.
+ * Not clipped. xT, epsilon: [batch, channels, height, width], diffusion range [-1,1]; t and errors as in qSample.
  */
 export const predictXStartFromEpsilon = (
   schedule: Schedule,
@@ -87,6 +97,7 @@ export const predictXStartFromEpsilon = (
     const abar = alphaCumprod(schedule, o.t)
     return ops.addScaled(xT, 1 / Math.sqrt(abar), o.epsilon, -Math.sqrt(1 - abar) / Math.sqrt(abar))
   }
+  assertOnePerImage('predictXStartFromEpsilon', xT, o.t)
   const abar = o.t.map(t => alphaCumprod(schedule, t))
   return xT.mul(perImage(abar.map(a => 1 / Math.sqrt(a)))).sub(o.epsilon.mul(perImage(abar.map(a => Math.sqrt((1 - a) / a)))))
 }

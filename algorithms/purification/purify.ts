@@ -32,14 +32,18 @@ export const isStochastic = ({ reverse }: Pick<Purifier, 'reverse'>): boolean =>
  *
  *   x_T = qSample(2 x - 1, t*),  then x_s from x_t for every interval,  result (x_0 + 1) / 2 clamped to [0,1]
  *
- * x: [batch, channels, height, width], pixels in [0,1]; result likewise. Draws `forward` once and `reverse` at every step but
- * the last, by name (diffusionStep = index of the step). The gradient to x is exact: through every step and every clamp.
+ * x: [batch, channels, height, width], pixels in [0,1]; result likewise. Draws `forward` once and, when the reverse process is
+ * stochastic, `reverse` at every step but the last, by name (diffusionStep = index of the step). The gradient to x is exact:
+ * through every step and every clamp. Throws RangeError when there are no steps, when they do not lead from one to the next
+ * down to the clean image, and when `draws` is for another number of images.
  */
 export const purify = (purifier: Purifier, x: Tensor, draws: Draws): Tensor => {
   const { epsilonTheta, schedule, intervals, reverse, clip = true, checkpointing = false } = purifier
   const shape = x.shape.slice(1)
-  const start = intervals[0]
-  if (!start) throw new RangeError('purify: the purifier has no reverse steps; make its intervals with paperTimesteps or faithfulTimesteps')
+  const start = firstOf(intervals)
+  if (draws.images.length !== x.shape[0]) {
+    throw new RangeError(`purify: ${x.shape[0]} images but draws for ${draws.images.length}; give draws.forImages(ids) one id per image`)
+  }
 
   const x0 = x.mul(2).sub(1)
   let xT = qSample(schedule, x0, { t: start.t, epsilon: draws.normal('forward', shape) })
@@ -55,4 +59,20 @@ export const purify = (purifier: Purifier, x: Tensor, draws: Draws): Tensor => {
     xT = checkpointing ? checkpoint(step)(xT) : step(xT)
   })
   return xT.add(1).mul(0.5).clamp(0, 1)
+}
+
+/** The first of a chain of steps that ends at the clean image. A gap would pass off one noise level as another. */
+const firstOf = (intervals: readonly ReverseInterval[]): ReverseInterval => {
+  const remedy = 'make the intervals with paperTimesteps or faithfulTimesteps'
+  const [first] = intervals
+  if (!first) throw new RangeError(`purify: the purifier has no reverse steps; ${remedy}`)
+  intervals.forEach(({ s }, k) => {
+    const next = intervals[k + 1]
+    if (next ? next.t !== s : s >= 0) {
+      throw new RangeError(
+        `purify: step ${k} ends at s = ${s}, but ${next ? `the next starts at t = ${next.t}` : 'the last must end at s < 0'}; ${remedy}`,
+      )
+    }
+  })
+  return first
 }
