@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { attentionBlock } from '../../algorithms/models/unet2d/attentionBlock.ts'
+import { resnetBlock } from '../../algorithms/models/unet2d/resnetBlock.ts'
 import { createUnet2d, renameUnet2dParameters, type Unet2dConfig } from '../../algorithms/models/unet2d.ts'
 import { type Tensor, tensor, useBackend } from '../../core/index.ts'
-import { countParameters } from '../../core/nn/index.ts'
+import { countParameters, scope } from '../../core/nn/index.ts'
 import { normal } from '../../core/random/distributions.ts'
 import { key } from '../../core/random/key.ts'
+import { expectAllNear } from '../support/numbers.ts'
 
 beforeAll(() => useBackend('reference'))
 
@@ -100,6 +103,19 @@ describe('createUnet2d', () => {
     expect(() => createUnet2d({ ...TINY, down_block_types: ['DownBlock2D', 'SkipDownBlock2D' as 'DownBlock2D'] })).toThrow(
       '"SkipDownBlock2D"',
     )
+  })
+})
+
+describe('blocks of the UNet', () => {
+  it('should divide the sum of shortcut and residual by the scale', () => {
+    const { config, init } = createUnet2d(TINY)
+    const parameters = scope(init(key(2)))
+    const x = tensor(normal(key(3), 8 * 16), [1, 8, 4, 4])
+    const context = { config, timeFeatures: tensor(normal(key(4), 16), [1, 16]), dropoutKey: undefined }
+    const resnet = parameters.at('mid_block.resnets.0')
+    const attention = parameters.at('mid_block.attentions.0')
+    expectAllNear(resnetBlock(x, resnet, context, 4).mul(4).dataSync(), resnetBlock(x, resnet, context).dataSync(), 1e-12)
+    expectAllNear(attentionBlock(x, attention, context, 4).mul(4).dataSync(), attentionBlock(x, attention, context).dataSync(), 1e-12)
   })
 })
 

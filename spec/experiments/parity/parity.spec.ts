@@ -54,6 +54,7 @@ describe('judge', () => {
   it('should miss on another shape and on values that are no numbers', () => {
     expect(judged([-4]).ok).toBe(false)
     expect(judged([-4, Number.NaN]).ok).toBe(false)
+    expect(judged([Number.NaN, 2]).ok).toBe(false)
     expect(judged([Number.POSITIVE_INFINITY, 2]).ok).toBe(false)
   })
 })
