@@ -66,7 +66,7 @@ export const sweepCharts = ({ name, points }: NumericSweep): Markup => {
       [{ ...CLEAN, dots: true, points: members.map(({ x, row }) => accuracyAt(x, row.clean)) }, ...settings],
       { description: `Accuracy of ${label} by ${name}`, xLabel: name, yLabel: 'accuracy, %', yDomain: [0, 100], xTicks },
     )}</figure>`
-  })}</div>`
+  })}</div>${points.some(({ row }) => row.variation === '') && html`<p class="note">With the points of the default table, which the table below does not repeat.</p>`}`
 }
 
 export const hasLossCurves = ({ rows }: Section): boolean => rows.some(row => row.settings.some(s => s.lossCurve.length > 0))

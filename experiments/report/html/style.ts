@@ -106,7 +106,7 @@ details dt { font-weight: 400; color: var(--muted); font-size: inherit }
 details dd { text-align: right; font-variant-numeric: tabular-nums }
 pre { background: var(--track); border-radius: 6px; padding: 10px 14px; overflow-x: auto; font: .86rem ui-monospace, monospace }
 
-@media (max-width: 760px) {
+@media screen and (max-width: 760px) {
   section { margin-top: 2.2rem }
   table, tbody, tr, td, tbody th { display: block }
   thead { display: none }
@@ -124,8 +124,12 @@ pre { background: var(--track); border-radius: 6px; padding: 10px 14px; overflow
 }
 @media print {
   :root { --paper: #fff; --card: #fff; --ink: #000; --muted: #444; --rule: #bbb; --track: #e4e4e4 }
-  body { font-size: 10pt; print-color-adjust: exact; -webkit-print-color-adjust: exact }
+  main { max-width: none; padding: 0 12px }
+  body { font-size: 9pt; print-color-adjust: exact; -webkit-print-color-adjust: exact }
   section { margin-top: 1.2rem }
+  th, td { padding: .4rem .6rem .4rem 0 }
+  td b { font-size: 1rem }
+  .range { display: block }
   h2, h3, h4 { break-after: avoid }
   tr, article, figure, .group { break-inside: avoid }
   details::details-content { content-visibility: visible; display: block; height: auto }

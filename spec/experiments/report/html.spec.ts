@@ -21,7 +21,7 @@ const withTexts = (value: unknown, hostile: string): unknown => {
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [
       key,
-      typeof item !== 'string' ? withTexts(item, hostile) : kept.has(key) || pictures.has(key) ? item : `${item} ${hostile}`,
+      typeof item !== 'string' ? withTexts(item, hostile) : item === '' || kept.has(key) || pictures.has(key) ? item : `${item} ${hostile}`,
     ]),
   )
 }
