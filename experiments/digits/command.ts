@@ -1,14 +1,9 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, Option } from 'commander'
 import { useBackend } from '../../core/index.ts'
-import { UsageError } from '../support/errors.ts'
+import { wholeNumber } from '../cli/arguments.ts'
+import { commandLine } from '../cli/commandLine.ts'
 import { watchInterrupt } from '../support/interrupt.ts'
 import { defaultWeights, trainDigits } from './train.ts'
-
-const wholeNumber = (text: string): number => {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('it is no whole number.')
-  return value
-}
 
 /** `train`: makes the weights of a preset from scratch. */
 export const trainCommand = (): Command =>
@@ -16,11 +11,12 @@ export const trainCommand = (): Command =>
     .description(
       'train classifier, diffusion model and fine-tunings from scratch; an interrupted training is continued by the same command',
     )
-    .option('--preset <name>', 'data and networks: digits', 'digits')
-    .option('--seed <n>', 'seed of initialisation, batches and noise', wholeNumber, 0)
+    .addOption(new Option('--preset <name>', 'data and networks').choices(['digits']).default('digits'))
+    .option('--seed <n>', 'seed of initialisation, batches and noise', wholeNumber(0), 0)
     .option('--out <folder>', 'where weights and checkpoints are written', 'runs/train-digits')
     .option('--only <names...>', 'fine-tunings to make', [...defaultWeights])
-    .option('--backend <name>', 'cpu or reference', 'cpu')
+    .option('--suffix <text>', 'appended to the names of the diffusion weights, to keep another seed beside the first')
+    .addOption(new Option('--backend <name>', 'what computes').choices(['cpu', 'reference']).default('cpu'))
     .option('--quiet', 'no progress bar')
     .addHelpText(
       'after',
@@ -28,17 +24,24 @@ export const trainCommand = (): Command =>
 Examples:
   npm run train -- --preset digits                       the weights that npm start uses
   npm run train -- --preset digits --out my-weights      into another folder; then: npm start -- --weights my-weights
-  npm run train -- --preset digits --only random-order   a control`,
+  npm run train -- --preset digits --only random-order   a control
+  npm run train -- --seed 1 --suffix=-seed1 --only vanilla addt-scaled   another training seed`,
     )
-    .action(async ({ preset, seed, out, only, backend, quiet }) => {
-      if (preset !== 'digits') throw new UsageError(`there is no preset "${preset}"`, 'choose digits')
-      const resumeCommand = `npm run train -- --preset digits --seed ${seed} --out ${out}`
-      const interrupt = watchInterrupt({ resumeCommand })
+    .action(async ({ preset, seed, out, only, suffix, backend, quiet }) => {
+      const options = {
+        preset,
+        out,
+        ...(seed !== 0 && { seed }),
+        ...(suffix !== undefined && { suffix }),
+        ...(String(only) !== String(defaultWeights) && { only }),
+        ...(backend !== 'cpu' && { backend }),
+      }
+      const interrupt = watchInterrupt({ resumeCommand: commandLine('train', options, { paths: ['out'] }) })
       try {
         await useBackend(backend)
-        await trainDigits({ out, seed, only, quiet, interrupt })
+        await trainDigits({ out, seed, only, ...(suffix !== undefined && { suffix }), quiet, interrupt })
       } finally {
         interrupt.dispose()
       }
-      process.stdout.write(`weights are in ${out}; use them with: npm start -- --weights ${out}\n`)
+      process.stdout.write(`weights are in ${out}; use them with: ${commandLine('start', { weights: [out] }, { paths: ['weights'] })}\n`)
     })

@@ -2,18 +2,21 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Parameters } from '../../algorithms/models/types.ts'
 import { dispose } from '../../core/index.ts'
+import { loadSafetensors } from '../../core/io/files.ts'
+import { UsageError, UserError } from '../support/errors.ts'
 import type { Interrupt } from '../support/interrupt.ts'
 import { createProgress } from '../support/progress.ts'
-import { runTraining } from '../training/loop.ts'
+import { acquireRunLock } from '../support/runLock.ts'
+import { runTraining, type Trainee, type TrainingJob } from '../training/loop.ts'
 import { classifierJob, type DiffusionJob, diffusionJob, diffusionJobs } from './jobs.ts'
-import { digitsClassifier, digitsUnet } from './networks.ts'
-import { loadParameters, saveParameters, weightsFile } from './weights.ts'
+import { digitsUnet } from './networks.ts'
+import { classifierShapes, loadParameters, saveParameters, weightsFile } from './weights.ts'
 
 export interface TrainOptions {
   /** Where weights and checkpoints are written. */
   readonly out: string
   readonly seed: number
-  /** Appended to the names of the diffusion weights, to keep several training seeds apart. */
+  /** Appended to the names of the diffusion weights, to keep several training seeds beside one classifier. */
   readonly suffix?: string
   /** Names of the diffusion weights to make, without suffix; `base` is made first in any case. */
   readonly only: readonly string[]
@@ -24,16 +27,18 @@ export interface TrainOptions {
 /** What `npm start` needs. */
 export const defaultWeights = ['vanilla', 'addt-paper', 'addt-scaled'] as const
 
-/** The classifier's weights, trained unless they are there already. */
+/** The classifier's weights, trained unless they are there already. With a suffix one of any seed serves. */
 const classifier = async (o: TrainOptions): Promise<Parameters> => {
   const path = weightsFile(o.out, 'classifier')
-  const shapes = { ...digitsClassifier.parameterShapes(), ...digitsClassifier.bufferShapes() }
-  if (existsSync(path)) return loadParameters(path, shapes)
   const job = classifierJob(o.seed)
-  const trained = await train(o, job.name, job.steps, progress =>
-    runTraining(job, { checkpoint: checkpointOf(o, job.name), progress, interrupt: o.interrupt }),
-  )
-  await saveParameters(path, trained.params, { seed: String(o.seed), steps: String(job.steps) })
+  const metadata = { seed: String(o.seed), steps: String(job.steps) }
+  if (existsSync(path)) {
+    if (!o.suffix) assertSameTraining(path, metadata)
+    return loadParameters(path, classifierShapes)
+  }
+  const trained = await train(o, job)
+  await saveParameters(path, trained.params, metadata)
+  dispose(trained.optimizer)
   return trained.params
 }
 
@@ -44,29 +49,32 @@ const diffusion = async (
   start: { parameters: Parameters | null; classifier: Parameters | null },
 ): Promise<void> => {
   const path = weightsFile(o.out, job.name)
-  if (existsSync(path)) return
-  const trained = await train(o, job.name, job.steps, progress =>
-    runTraining(diffusionJob(job, start), { checkpoint: checkpointOf(o, job.name), progress, interrupt: o.interrupt }),
-  )
-  await saveParameters(
-    path,
-    trained.average.average,
-    Object.fromEntries(Object.entries(job).map(([name, value]) => [name, JSON.stringify(value)])),
-  )
+  const metadata = Object.fromEntries(Object.entries(job).map(([name, value]) => [name, JSON.stringify(value)]))
+  if (existsSync(path)) {
+    assertSameTraining(path, metadata)
+    return
+  }
+  const trained = await train(o, diffusionJob(job, start))
+  await saveParameters(path, trained.average.average, metadata)
   dispose(trained)
 }
 
-const checkpointOf = (o: TrainOptions, name: string): string => join(o.out, 'checkpoints', `${name}.safetensors`)
+/** Weights that lie there are kept only if they are what this training would make. @throws UserError naming the difference */
+const assertSameTraining = (path: string, metadata: Readonly<Record<string, string>>): void => {
+  const found = loadSafetensors(path).metadata
+  const differing = Object.keys(metadata).find(name => found[name] !== undefined && found[name] !== metadata[name])
+  if (differing !== undefined)
+    throw new UserError(
+      `${path} was trained with ${differing} ${found[differing]}, not ${metadata[differing]}`,
+      'train with --out elsewhere, or delete the file',
+    )
+}
 
-const train = async <T>(
-  o: TrainOptions,
-  label: string,
-  total: number,
-  body: (progress: ReturnType<typeof createProgress>) => Promise<T>,
-): Promise<T> => {
-  const progress = createProgress({ label, total, unit: 'steps', silent: o.quiet ?? false })
+const train = async <T extends Trainee>(o: TrainOptions, job: TrainingJob<T>): Promise<T> => {
+  const progress = createProgress({ label: job.name, total: job.steps, unit: 'steps', silent: o.quiet ?? false })
+  const checkpoint = join(o.out, 'checkpoints', `${job.name}.safetensors`)
   try {
-    const result = await body(progress)
+    const result = await runTraining(job, { checkpoint, progress, interrupt: o.interrupt })
     progress.finish()
     return result
   } finally {
@@ -74,18 +82,38 @@ const train = async <T>(
   }
 }
 
+/** The named fine-tunings of this seed. @throws UsageError on a name there is none of */
+const chooseJobs = ({ seed, suffix, only }: TrainOptions): { base: DiffusionJob; fineTunings: DiffusionJob[] } => {
+  const names = diffusionJobs(seed).map(({ name }) => name)
+  const unknown = only.find(name => !names.includes(name))
+  if (unknown !== undefined) throw new UsageError(`--only: there is no training "${unknown}"`, `choose from ${names.join(', ')}`)
+  const [base, ...rest] = diffusionJobs(seed, suffix) as [DiffusionJob, ...DiffusionJob[]]
+  return { base, fineTunings: rest.filter((_, i) => only.includes(names[i + 1]!)) }
+}
+
+const makeFolder = (folder: string): void => {
+  try {
+    mkdirSync(folder, { recursive: true })
+  } catch (cause) {
+    throw new UserError(`cannot create the folder ${folder} (${(cause as Error).message})`, 'choose another one with --out', { cause })
+  }
+}
+
 /**
  * Trains the networks of the digits in order: classifier, base diffusion model, fine-tunings. What is finished is kept as
  * weights, what is under way as a checkpoint, so the same call continues after an interruption.
+ * @throws UserError on unknown names, a folder that cannot be used, is in use, or holds weights of another training
  */
 export const trainDigits = async (o: TrainOptions): Promise<void> => {
-  mkdirSync(join(o.out, 'checkpoints'), { recursive: true })
-  const guide = await classifier(o)
-  const [base, ...fineTunings] = diffusionJobs(o.seed, o.suffix) as [DiffusionJob, ...DiffusionJob[]]
-  await diffusion(o, base, { parameters: null, classifier: null })
-  const parameters = loadParameters(weightsFile(o.out, base.name), digitsUnet.parameterShapes())
-  for (const job of fineTunings) {
-    if (o.only.includes(job.name.slice(0, job.name.length - (o.suffix ?? '').length)))
-      await diffusion(o, job, { parameters, classifier: guide })
+  const { base, fineTunings } = chooseJobs(o)
+  makeFolder(join(o.out, 'checkpoints'))
+  const lock = acquireRunLock(join(o.out, 'lock'))
+  try {
+    const guide = await classifier(o)
+    await diffusion(o, base, { parameters: null, classifier: null })
+    const parameters = loadParameters(weightsFile(o.out, base.name), digitsUnet.parameterShapes())
+    for (const job of fineTunings) await diffusion(o, job, { parameters, classifier: guide })
+  } finally {
+    lock.release()
   }
 }

@@ -1,13 +1,13 @@
 import { availableParallelism } from 'node:os'
-import { relative } from 'node:path'
 import { shippedWeights } from '../digits/weights.ts'
 import { renderReport } from '../report/html/index.ts'
 import { type Interrupt, InterruptedError } from '../support/interrupt.ts'
 import { createProgress } from '../support/progress.ts'
 import { collectProvenance } from '../support/provenance.ts'
 import { openRun } from '../support/runStore.ts'
+import { checkWeights } from './checkWeights.ts'
 import type { AuditOptions } from './options.ts'
-import { planRows, planUnits, type Unit } from './plan.ts'
+import { planRows, planUnits, type RowSpec, type Unit } from './plan.ts'
 import { runPool } from './pool.ts'
 import type { AuditResults, Comparison, GalleryImage, ResultRow, Trajectory } from './results.ts'
 import { compare, summariseRows } from './summary.ts'
@@ -22,21 +22,24 @@ export interface AuditRun {
   readonly quiet?: boolean
   /** Folders searched for weights; default: those that come with the project. */
   readonly weights?: readonly string[]
-  /** The command that would repeat the run, but for --id. */
+  /** The command that repeats the run, and the one that continues it. */
   readonly command: string
+  readonly resumeCommand: (id: string) => string
   readonly interrupt: (resumeCommand: string) => Interrupt
 }
 
 /**
  * The main job: measures every row of the plan, keeps each finished unit in the run's folder, and writes results.json and
  * report.html there. A run that was interrupted continues with the same id.
+ * @throws UserError and FileError before anything is written, when weights are missing or damaged
  */
 export const runAudit = async (run: AuditRun): Promise<{ results: AuditResults; folder: string }> => {
   const { options, workers = availableParallelism(), quiet = false, weights = [shippedWeights] } = run
   const rows = planRows(options)
   const units = planUnits(rows, options)
-  const store = openRun({ root: run.out, ...(run.id !== undefined && { id: run.id }), options })
-  const interrupt = run.interrupt(`${run.command} --id ${store.id}`)
+  const decisive = { ...options, weights: checkWeights(weights, rows) }
+  const store = openRun({ root: run.out, ...(run.id !== undefined && { id: run.id }), options: decisive })
+  const interrupt = run.interrupt(run.resumeCommand(store.id))
   const began = Date.now()
   try {
     const left = units.filter(unit => !store.has(unit.key))
@@ -57,40 +60,39 @@ export const runAudit = async (run: AuditRun): Promise<{ results: AuditResults; 
         onWork: gradients => progress.advance(gradients),
         onResult: (unit, result) => store.put(unit.key, result),
       })
-      if (interrupt.signal.aborted && units.some(unit => !store.has(unit.key)))
-        throw new InterruptedError(`${run.command} --id ${store.id}`)
+      if (interrupt.signal.aborted && units.some(unit => !store.has(unit.key))) throw new InterruptedError(run.resumeCommand(store.id))
       progress.finish()
     } finally {
       progress.stop()
     }
-    const results = conclude(store.id, run, rows, units, unit => store.get(unit.key), (Date.now() - began) / 1000)
+    const results: AuditResults = {
+      id: store.id,
+      command: run.command,
+      provenance: collectProvenance({ seed: options.seed, backend: options.backend }),
+      options: decisive,
+      seconds: (Date.now() - began) / 1000,
+      ...conclude(rows, units, unit => store.get(unit.key)),
+    }
     store.writeJson('results.json', results)
     store.writeText('report.html', renderReport(results))
-    return { results, folder: relative(process.cwd(), store.folder) || store.folder }
+    return { results, folder: store.folder }
   } finally {
     interrupt.dispose()
     store.close()
   }
 }
 
+/** What follows from the finished units, and from nothing else. */
 const conclude = (
-  id: string,
-  run: AuditRun,
-  specs: Parameters<typeof summariseRows>[0],
+  specs: readonly RowSpec[],
   units: readonly Unit[],
   resultOf: (unit: Unit) => unknown,
-  seconds: number,
-): AuditResults => {
+): Omit<AuditResults, 'id' | 'command' | 'provenance' | 'options' | 'seconds'> => {
   const rows = summariseRows(specs, units, resultOf)
   const comparisons = compareWithVanilla(rows)
   const main = rows.filter(({ variation }) => variation === '')
   const ofKind = <T>(kind: Unit['kind']): T[] => units.filter(unit => unit.kind === kind).flatMap(unit => resultOf(unit) as T[])
   return {
-    id,
-    command: run.command,
-    provenance: collectProvenance({ seed: run.options.seed, backend: run.options.backend }),
-    options: { ...run.options },
-    seconds,
     rows,
     comparisons,
     verdicts: [...main.filter(({ label }) => label.includes('vanilla')).map(claim1), ...main.map(row => claim3(row, comparisons))].filter(

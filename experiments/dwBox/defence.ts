@@ -3,8 +3,8 @@ import { type Defence, purifiedClassifier, undefended } from '../../algorithms/e
 import type { Classifier } from '../../algorithms/models/types.ts'
 import type { Purifier } from '../../algorithms/purification/purify.ts'
 import { paperTimesteps } from '../../algorithms/purification/timesteps.ts'
-import { digitsClassifier, digitsUnet } from '../digits/networks.ts'
-import { classifierOf, epsilonModel, findWeights, loadParameters } from '../digits/weights.ts'
+import { digitsUnet } from '../digits/networks.ts'
+import { classifierOf, classifierShapes, epsilonModel, findWeights, loadParameters } from '../digits/weights.ts'
 import type { DefenceSpec } from './plan.ts'
 
 /** The networks of a run, loaded once per process from the first folder that has them. */
@@ -16,9 +16,7 @@ export interface Networks {
 
 /** @throws UserError or FileError when weights are missing or damaged; nothing is half-loaded */
 export const loadNetworks = (folders: readonly string[]): Networks => {
-  const classifier = classifierOf(
-    loadParameters(findWeights(folders, 'classifier'), { ...digitsClassifier.parameterShapes(), ...digitsClassifier.bufferShapes() }),
-  )
+  const classifier = classifierOf(loadParameters(findWeights(folders, 'classifier'), classifierShapes))
   const schedule = linearSchedule()
   const models = new Map<string, ReturnType<typeof epsilonModel>>()
   const modelOf = (name: string): ReturnType<typeof epsilonModel> => {

@@ -1,35 +1,59 @@
 import { z } from 'zod'
+import { linearSchedule } from '../../algorithms/diffusion/schedule.ts'
 import { UsageError } from '../support/errors.ts'
+import { planRows } from './plan.ts'
 
-/** The options that decide the numbers of a run, with the defaults of the digits preset. */
+const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER): z.ZodNumber => z.number().int().min(least).max(most)
+const between = (least: number, most?: number): string =>
+  most === undefined ? `a whole number of at least ${least}` : `a whole number from ${least} to ${most}`
+
+/** The options that decide the numbers of a run, with the defaults of the digits preset and the rule of each in words. */
 export const auditOptions = z.object({
-  preset: z.literal('digits').default('digits'),
+  preset: z.literal('digits').default('digits').describe('digits'),
   /** Of every draw of attack and report. Training has its own. */
-  seed: z.number().int().min(0).default(0),
-  /** Test images for settings in which something stays random, and for deterministic ones. */
-  images: z.number().int().min(1).max(500).default(128),
-  imagesDeterministic: z.number().int().min(1).max(500).default(256),
-  norm: z.enum(['linf', 'l2']).default('linf'),
-  /** Radius of the attack, pixels in [0,1]; steps are a quarter of it. */
-  epsilon: z.number().min(0).default(0.15),
-  steps: z.number().int().min(0).default(20),
-  eotSamples: z.number().int().min(1).default(5),
+  seed: wholeNumber(0).default(0).describe(between(0)),
+  /** Test images for settings in which something stays random, and for deterministic ones. An interval needs two. */
+  images: wholeNumber(2, 500).default(128).describe(between(2, 500)),
+  imagesDeterministic: wholeNumber(2, 500).default(256).describe(between(2, 500)),
+  norm: z.enum(['linf', 'l2']).default('linf').describe('linf or l2'),
+  /** Radius of the attack, pixels in [0,1]; steps are a quarter of it. No two images of 64 pixels are farther apart than 8. */
+  epsilon: z.number().min(0).max(8).default(0.15).describe('a number from 0 to 8 (pixels lie in [0,1])'),
+  steps: wholeNumber(0).default(20).describe(between(0)),
+  eotSamples: wholeNumber(1).default(5).describe(between(1)),
   /** Share of the diffusion time to which images are noised, and the reverse steps from there. */
-  tStar: z.number().gt(0).max(1).default(0.15),
-  reverseSteps: z.number().int().min(1).default(5),
+  tStar: z.number().gt(0).max(1).default(0.15).describe('a number above 0 and at most 1'),
+  reverseSteps: wholeNumber(1, 1000).default(5).describe(between(1, 1000)),
   /** Fresh draws on which each image is judged. */
-  reportDraws: z.number().int().min(1).default(10),
-  backend: z.enum(['cpu', 'reference']).default('cpu'),
-  full: z.boolean().default(false),
+  reportDraws: wholeNumber(1, 1000).default(10).describe(between(1, 1000)),
+  backend: z.enum(['cpu', 'reference']).default('cpu').describe('cpu or reference'),
+  full: z.boolean().default(false).describe('it without a value'),
 })
 
 export type AuditOptions = Readonly<z.infer<typeof auditOptions>>
 
+const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+
 /** Checks options from the command line; the first fault becomes one line. @throws UsageError */
 export const parseAuditOptions = (given: Record<string, unknown>): AuditOptions => {
   const result = auditOptions.strict().safeParse(given)
-  if (result.success) return result.data
-  const { path, message } = result.error.issues[0]!
-  const name = path.map(part => String(part).replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)).join('.')
-  throw new UsageError(`--${name}: ${message}, got ${JSON.stringify(given[String(path[0])])}`, 'see --help for the defaults')
+  if (!result.success) {
+    const issue = result.error.issues[0]!
+    const name = issue.code === 'unrecognized_keys' ? issue.keys[0]! : String(issue.path[0])
+    const field = (auditOptions.shape as Readonly<Record<string, { readonly description?: string } | undefined>>)[name]
+    if (!field) throw new UsageError(`there is no option ${flagOf(name)}`, 'see --help')
+    throw new UsageError(`${flagOf(name)} is ${JSON.stringify(given[name])}`, `use ${field.description}`)
+  }
+  assertStepsFit(result.data)
+  return result.data
+}
+
+/** Every purifier of the plan needs a timestep for each of its reverse steps. */
+const assertStepsFit = (o: AuditOptions): void => {
+  const tStar = Math.min(...planRows(o).map(({ defence }) => defence.tStar))
+  const timesteps = Math.round(tStar * linearSchedule().timesteps)
+  if (o.reverseSteps > timesteps)
+    throw new UsageError(
+      `--reverse-steps is ${o.reverseSteps}, but there are only ${timesteps} timesteps up to t* = ${tStar}`,
+      'take fewer reverse steps or a larger --t-star',
+    )
 }

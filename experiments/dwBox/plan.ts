@@ -49,7 +49,10 @@ export type Unit =
   | (UnitBase & { readonly kind: 'gallery' })
   | (UnitBase & { readonly kind: 'trajectory' })
 
-const images = 64
+const imagesPerUnit = 64
+
+/** Whether every draw gives the same outcome: nothing is random, or the setting locks all of it. */
+export const isDeterministic = (row: RowSpec, setting: LockSetName): boolean => row.defence.purifier === null || setting === 'DW_Both'
 
 /** The rows of a run: the default table, and with `full` the sweeps, the controls and the other training seeds. */
 export const planRows = (o: AuditOptions): RowSpec[] => {
@@ -131,9 +134,9 @@ export const planUnits = (rows: readonly RowSpec[], o: AuditOptions): Unit[] => 
   const units: Unit[] = []
   for (const row of rows) {
     for (const setting of row.settings) {
-      const count = setting.eotSamples === 1 ? o.imagesDeterministic : o.images
-      for (let first = 0; first < count; first += images) {
-        const imageIds = [...test.slice(first, Math.min(first + images, count))]
+      const count = isDeterministic(row, setting.name) ? o.imagesDeterministic : o.images
+      for (let first = 0; first < count; first += imagesPerUnit) {
+        const imageIds = [...test.slice(first, Math.min(first + imagesPerUnit, count))]
         units.push({
           kind: 'accuracy',
           key: `accuracy/${row.id}/${setting.name}/${first}`,

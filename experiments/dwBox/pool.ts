@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { UserError } from '../support/errors.ts'
 import type { Unit } from './plan.ts'
-import type { FromWorker, ToWorker } from './worker.ts'
+import type { FromWorker, ToWorker, WorkerFailure } from './worker.ts'
 
 export interface PoolOptions {
   readonly workers: number
@@ -13,6 +13,14 @@ export interface PoolOptions {
   readonly signal: AbortSignal
   readonly onWork: (gradients: number) => void
   readonly onResult: (unit: Unit, result: unknown) => void
+}
+
+/** What went wrong in a worker: a line for the user, or the stack of a bug. */
+const failure = ({ failed, stack }: WorkerFailure, place: string): Error => {
+  if (stack === null) return new UserError(`${failed.replace(/\.$/, '')} (${place})`, 'what was done is kept')
+  const error = new Error(`${failed} (in a worker, ${place})`)
+  error.stack = `${error.message}\n${stack}`
+  return error
 }
 
 /**
@@ -31,6 +39,7 @@ export const runPool = async (units: readonly Unit[], o: PoolOptions): Promise<v
       })
       children.add(child)
       let current: Unit | undefined
+      const place = (): string => (current ? `while computing ${current.key}` : 'while loading the networks')
       const next = (): void => {
         current = o.signal.aborted ? undefined : waiting.shift()
         if (current) child.send({ unit: current } satisfies ToWorker)
@@ -42,8 +51,7 @@ export const runPool = async (units: readonly Unit[], o: PoolOptions): Promise<v
       }
       child.on('message', (message: FromWorker) => {
         if ('work' in message) o.onWork(message.work)
-        else if ('failed' in message)
-          reject(new UserError(message.failed, `while computing ${current?.key ?? 'nothing yet'}`, { exitCode: message.exitCode }))
+        else if ('failed' in message) reject(failure(message, place()))
         else {
           if ('key' in message) o.onResult(current!, message.result)
           next()
@@ -53,7 +61,7 @@ export const runPool = async (units: readonly Unit[], o: PoolOptions): Promise<v
         if (children.has(child)) {
           reject(
             new UserError(
-              `a worker process ended with ${signal ?? `code ${code}`} while computing ${current?.key ?? 'nothing yet'}`,
+              `a worker process ended with ${signal ?? `code ${code}`} ${place()}`,
               'run the same command again: what was done is kept',
             ),
           )

@@ -4,7 +4,7 @@ import { tensor } from '../../core/index.ts'
 import { loadDigits } from '../data/digits.ts'
 import type { Networks } from './defence.ts'
 import { runGallery } from './gallery.ts'
-import type { Unit } from './plan.ts'
+import { isDeterministic, type Unit } from './plan.ts'
 import type { GalleryImage, Trajectory } from './results.ts'
 import { runTrajectories } from './trajectories.ts'
 
@@ -50,7 +50,7 @@ export const runUnit = async (unit: Unit, networks: Networks, onWork: OnWork): P
     seed: unit.seed,
     setting: { name: setting.name, locks: lockSets[setting.name], eotSamples: setting.eotSamples },
     attack: row.attack,
-    reportDraws: isDeterministic(unit) ? 1 : unit.reportDraws,
+    reportDraws: isDeterministic(row, setting.name) ? 1 : unit.reportDraws,
     onStep: () => onWork(imageIds.length * setting.eotSamples),
   })
   outcome.xAdv.dispose()
@@ -64,6 +64,3 @@ export const runUnit = async (unit: Unit, networks: Networks, onWork: OnWork): P
     cosineSums: outcome.trace.map(step => total(step.cosine)),
   }
 }
-
-/** Where every draw gives the same outcome, one is enough. */
-const isDeterministic = ({ row, setting }: Unit): boolean => row.defence.purifier === null || setting.name === 'DW_Both'

@@ -54,33 +54,46 @@ const firstOf = (unit: Unit): number => Number(unit.key.split('/').at(-1))
 export const settingOf = (row: ResultRow, name: LockSetName): SettingResult | undefined =>
   row.settings.find(({ setting }) => setting === name)
 
-/** Mean over images of b - a on the images that both have, with its paired 95 % interval. */
-export const pairedDifference = (a: SettingResult, b: SettingResult): Comparison['difference'] & { readonly images: number } => {
-  const share = (outcome: string): number => [...outcome].filter(digit => digit === '1').length / outcome.length
-  const inB = new Map(b.imageIds.map((id, i) => [id, share(b.robustOutcomes[i]!)]))
-  const differences = a.imageIds.flatMap((id, i) => (inB.has(id) ? [inB.get(id)! - share(a.robustOutcomes[i]!)] : []))
-  const n = differences.length
-  const mean = differences.reduce((sum, d) => sum + d, 0) / n
-  const error = Math.sqrt(differences.reduce((sum, d) => sum + (d - mean) ** 2, 0) / (n * (n - 1)))
-  const reach = criticalValue(0.95) * error
-  return { mean, low: mean - reach, high: mean + reach, images: n }
+/** A row's name among all rows of a run. */
+export const nameOf = ({ label, variation }: Pick<ResultRow, 'label' | 'variation'>): string =>
+  variation === '' ? label : `${label} (${variation})`
+
+/** Two measurements of the same images. */
+export type Paired = Pick<Comparison, 'images' | 'difference' | 'mcnemar'> & {
+  /** Mean robust accuracy of a on the images that both have. */
+  readonly meanA: number
 }
 
-/** Right on at least half of the report draws. */
-const majority = (outcomes: readonly string[]): boolean[] => parse(outcomes).map(draws => 2 * draws.filter(Boolean).length >= draws.length)
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 
-/** Two defences in one setting on the same images. */
+/**
+ * b against a on the images that both have. With d_i the difference of the shares of report draws on which image i is
+ * right, the interval is mean(d) -+ 1.96 SE, SE^2 = sum (d_i - mean(d))^2 / (n (n - 1)). McNemar counts an image as right
+ * when at least half of its draws are.
+ */
+export const pairedComparison = (a: SettingResult, b: SettingResult): Paired => {
+  const share = (outcome: string): number => mean([...outcome].map(Number))
+  const inB = new Map(b.imageIds.map((id, i) => [id, share(b.robustOutcomes[i]!)]))
+  const pairs = a.imageIds.flatMap((id, i) => (inB.has(id) ? [{ a: share(a.robustOutcomes[i]!), b: inB.get(id)! }] : []))
+  const n = pairs.length
+  const differences = pairs.map(pair => pair.b - pair.a)
+  const centre = mean(differences)
+  const error = Math.sqrt(differences.reduce((sum, d) => sum + (d - centre) ** 2, 0) / (n * (n - 1)))
+  const reach = criticalValue(0.95) * error
+  const right = (which: 'a' | 'b'): boolean[] => pairs.map(pair => 2 * pair[which] >= 1)
+  const discordant = discordantPairs(right('a'), right('b'))
+  return {
+    images: n,
+    meanA: mean(pairs.map(pair => pair.a)),
+    difference: { mean: centre, low: centre - reach, high: centre + reach },
+    mcnemar: { onlyA: discordant.onlyFirst, onlyB: discordant.onlySecond, p: mcnemar(discordant).exact },
+  }
+}
+
+/** Two defences in one setting on the same images; null when one of them lacks the setting. */
 export const compare = (a: ResultRow, b: ResultRow, setting: LockSetName): Comparison | null => {
   const [first, second] = [settingOf(a, setting), settingOf(b, setting)]
   if (!first || !second) return null
-  const { images, ...difference } = pairedDifference(first, second)
-  const pairs = discordantPairs(majority(first.robustOutcomes), majority(second.robustOutcomes))
-  return {
-    setting,
-    a: a.label,
-    b: b.label,
-    images,
-    difference,
-    mcnemar: { onlyA: pairs.onlyFirst, onlyB: pairs.onlySecond, p: mcnemar(pairs).exact },
-  }
+  const { meanA: _, ...paired } = pairedComparison(first, second)
+  return { setting, a: nameOf(a), b: nameOf(b), ...paired }
 }

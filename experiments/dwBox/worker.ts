@@ -1,5 +1,5 @@
 import { useBackend } from '../../core/index.ts'
-import { describeFailure } from '../support/errors.ts'
+import { describeFailure, EXIT } from '../support/errors.ts'
 import { loadNetworks } from './defence.ts'
 import type { Unit } from './plan.ts'
 import { runUnit } from './runUnit.ts'
@@ -10,7 +10,13 @@ export type FromWorker =
   | { readonly ready: true }
   | { readonly work: number }
   | { readonly key: string; readonly result: unknown }
-  | { readonly failed: string; readonly exitCode: number }
+  | WorkerFailure
+
+/** An error's message, and its stack if it is a bug rather than something the user can put right. */
+export interface WorkerFailure {
+  readonly failed: string
+  readonly stack: string | null
+}
 
 const send = (message: FromWorker): void => {
   process.send?.(message)
@@ -35,7 +41,7 @@ process.on('SIGTERM', () => {})
 process.on('disconnect', () => process.exit(0))
 process.on('message', (message: ToWorker) => {
   handle(message).catch(error => {
-    const { text, exitCode } = describeFailure(error)
-    send({ failed: text.trimEnd(), exitCode })
+    const known = describeFailure(error).exitCode !== EXIT.unexpected
+    send({ failed: error instanceof Error ? error.message : String(error), stack: known ? null : (error?.stack ?? null) })
   })
 })

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dispose, type Tensor, type Tree, tensor } from '../../core/index.ts'
+import { FileError } from '../../core/io/fileError.ts'
 import type { HostTensor } from '../../core/io/hostTensor.ts'
 import { loadState, saveState } from '../support/checkpoint.ts'
 import { UserError } from '../support/errors.ts'
@@ -35,9 +36,11 @@ interface CheckpointMeta {
 }
 
 /**
- * Runs a job to its end, continuing from its checkpoint if there is one. Stopping at any moment costs at most `every` steps,
- * and a resumed training ends with the same bits as an uninterrupted one: all randomness is named by the step.
- * @throws UserError when the checkpoint belongs to other settings, or the loss is not finite
+ * Runs a job to its end, continuing from its checkpoint if there is one. A stop that was asked for costs no step and a
+ * killed process at most `every`; a resumed training ends with the same bits as an uninterrupted one: all randomness is
+ * named by the step.
+ * @throws UserError when the checkpoint belongs to other settings, or the loss is not finite; FileError when the checkpoint
+ *   is damaged or cannot be written
  */
 export const runTraining = async <T extends Trainee>(
   job: TrainingJob<T>,
@@ -51,7 +54,7 @@ export const runTraining = async <T extends Trainee>(
     const { step, settings: before } = meta as unknown as CheckpointMeta
     if (before !== settings)
       throw new UserError(`${checkpoint} was made with other settings (${before})`, 'delete it, or train with --out elsewhere')
-    const restored = restore(trainee, tensors, step)
+    const restored = restore(trainee, tensors, { step, checkpoint })
     dispose(trainee)
     trainee = restored
     done = step
@@ -68,41 +71,61 @@ export const runTraining = async <T extends Trainee>(
     trainee = next
     recent = index === done ? value : 0.95 * recent + 0.05 * value
     progress.advance(1, `${job.name} loss ${recent.toFixed(4)}`)
-    const last = index + 1 === job.steps
-    if (last || (index + 1) % every === 0) await save(checkpoint, trainee, { step: index + 1, settings })
-    await interrupt.afterUnit()
+    const keep = () => save(checkpoint, trainee, { step: index + 1, settings })
+    const due = (index + 1) % every === 0 || index + 1 === job.steps
+    if (due) await keep()
+    try {
+      await interrupt.afterUnit()
+    } catch (stop) {
+      if (!due) await keep()
+      throw stop
+    }
   }
   return trainee
 }
+
+const joined = (path: string, name: string): string => (path === '' ? name : `${path}/${name}`)
 
 /** The tensors of a tree under their paths. */
 const entries = (tree: Tree | Trainee | number, path: string): [string, Tensor][] => {
   if (typeof tree === 'number') return []
   if (isTensor(tree)) return [[path, tree]]
-  return Object.entries(tree).flatMap(([name, part]) => entries(part as Tree, path === '' ? name : `${path}/${name}`))
+  return Object.entries(tree).flatMap(([name, part]) => entries(part as Tree, joined(path, name)))
 }
 
 const isTensor = (value: unknown): value is Tensor => typeof value === 'object' && value !== null && 'storage' in value
 
+const fileType = { float32: 'F32', float64: 'F64', int32: 'I32' } as const
+
 const save = async (path: string, trainee: Trainee, meta: CheckpointMeta): Promise<void> => {
   const tensors: Record<string, HostTensor> = {}
-  for (const [name, t] of entries(trainee, ''))
-    tensors[name] = { dtype: 'F32', shape: [...t.shape], values: Float32Array.from(await t.data()) }
+  for (const [name, t] of entries(trainee, '')) {
+    const values = await t.data()
+    tensors[name] = { dtype: fileType[t.dtype], shape: [...t.shape], values }
+  }
   saveState(path, { tensors, meta })
 }
 
-/** The tree with every tensor replaced by the saved one of its path, and every counter set to `step`. */
-const restore = <T extends Trainee>(like: T, saved: Readonly<Record<string, HostTensor>>, step: number): T => {
+/** The tree with every tensor replaced by the saved one of its path, and every counter set to the step. */
+const restore = <T extends Trainee>(
+  like: T,
+  saved: Readonly<Record<string, HostTensor>>,
+  { step, checkpoint }: { readonly step: number; readonly checkpoint: string },
+): T => {
   const visit = (tree: Tree | Trainee | number, path: string): unknown => {
     if (typeof tree === 'number') return step
     if (isTensor(tree)) {
       const found = saved[path]
-      if (!found) throw new UserError(`checkpoint: "${path}" is missing`, 'delete the checkpoint to start again')
-      return tensor(found.values, found.shape)
+      if (!found) throw new FileError(checkpoint, `tensor "${path}" is missing`, 'delete the file to start again')
+      if (found.dtype !== fileType[tree.dtype])
+        throw new UserError(
+          `${checkpoint} was made on a backend of another precision (${found.dtype} instead of ${fileType[tree.dtype]})`,
+          'go on with the --backend it was begun with',
+        )
+      return tensor(found.values, found.shape, { dtype: tree.dtype === 'int32' ? 'int32' : 'float' })
     }
-    return Object.fromEntries(
-      Object.entries(tree).map(([name, part]) => [name, visit(part as Tree, path === '' ? name : `${path}/${name}`)]),
-    )
+    if (Array.isArray(tree)) return tree.map((part, i) => visit(part, joined(path, String(i))))
+    return Object.fromEntries(Object.entries(tree).map(([name, part]) => [name, visit(part as Tree, joined(path, name))]))
   }
   return visit(like, '') as T
 }

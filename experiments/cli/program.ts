@@ -1,0 +1,22 @@
+import { Command } from 'commander'
+import { auditCommand } from '../audit/command.ts'
+import { trainCommand } from '../digits/command.ts'
+import { runCommand } from '../dwBox/command.ts'
+import { parityCommand } from '../parity/command.ts'
+
+/** How a command is called from a checkout: nothing is installed, package.json has a script for each. */
+const usageOf = (command: Command): string => {
+  if (command.parent === null) return 'npx tsx experiments/cli/main.ts <command> [options]'
+  return `${command.name() === 'run' ? 'npm start' : `npm run ${command.name()}`} -- ${command.usage()}`
+}
+
+/** The whole command line. Parsing throws instead of ending the process. */
+export const createProgram = (): Command => {
+  const program = new Command('dbp')
+    .description('Robustness of diffusion-based purification, measured')
+    .exitOverride()
+    .configureHelp({ commandUsage: usageOf })
+  for (const command of [runCommand(), trainCommand(), parityCommand(), auditCommand()])
+    program.addCommand(command.copyInheritedSettings(program))
+  return program
+}
