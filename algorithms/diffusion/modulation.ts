@@ -9,7 +9,10 @@ export interface Modulation {
 
 export const paperModulation: Modulation = { lambdaUnit: 0.03, lambdaMin: 0, lambdaMax: 0.3 }
 
-/** Signal-to-noise amplitude gamma_t = sqrt(abar_t) / sqrt(1 - abar_t), strictly decreasing in t. */
+/**
+ * Ratio of signal to noise in amplitude, gamma_t = sqrt(abar_t) / sqrt(1 - abar_t), strictly decreasing in t = 0 .. T-1.
+ * Throws RangeError on a timestep beyond the schedule.
+ */
 export const gamma = (schedule: Schedule, t: number): number => {
   const abar = alphaCumprod(schedule, t)
   return Math.sqrt(abar) / Math.sqrt(1 - abar)

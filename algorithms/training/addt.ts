@@ -11,7 +11,7 @@ export interface DenoisingStepOptions {
   readonly schedule: Schedule
   /** The diffusion model for given parameters. */
   readonly model: (parameters: Parameters, xT: Tensor, t: readonly number[]) => Tensor
-  /** Training timesteps are uniform on 0 .. timestepLimit - 1. Default: the whole schedule. */
+  /** Training timesteps are uniform on 0 .. timestepLimit - 1. Default, and the paper's: the whole schedule. */
   readonly timestepLimit?: number
 }
 
@@ -45,7 +45,8 @@ const lossAndGradient = (parameters: Parameters, x0: Tensor, n: Tensor, t: reado
  *
  * @paper E11 (with n = eps: the loss of Ho et al. 2020)
  *
- * x0: [batch, channels, height, width] in [-1,1]. Draws `timestep` and `epsilon`.
+ * x0: [batch, channels, height, width] in [-1,1]. Draws `timestep` and `epsilon`. Throws RangeError on a timestep limit below 1 or
+ * a drawn timestep beyond the schedule.
  */
 export const cleanStep = (parameters: Parameters, x0: Tensor, draws: Draws, o: DenoisingStepOptions): LossAndGradient =>
   tidy(() => {
@@ -62,7 +63,8 @@ export const cleanStep = (parameters: Parameters, x0: Tensor, draws: Draws, o: D
  *   n = sqrt(1 - lambda_t^2) eps + lambda_t eps_delta;   theta learns n from x'_t
  *
  * Same draws as `cleanStep` for t and eps, so lambda = 0 is the clean step bit for bit. x0: [batch, channels, height, width] in
- * [-1,1]; labels: one per image. The optimiser step is the caller's.
+ * [-1,1]; labels: one per image. Draws what `cleanStep` and `cgpo` draw and throws as they do. The optimiser step is the caller's.
+ * Deviations: CGPO and the training pass share `model`, so a model with dropout would have it in both.
  */
 export const addtStep = async (
   parameters: Parameters,
@@ -78,12 +80,12 @@ export const addtStep = async (
     schedule,
     epsilonTheta: frozen,
     classifier: o.classifier,
-    ...(modulation && { modulation }),
-    ...(o.cgpoSteps !== undefined && { steps: o.cgpoSteps }),
+    modulation,
+    steps: o.cgpoSteps,
   })
   const result = tidy(() => {
     const epsilon = draws.normal('epsilon', x0.shape.slice(1))
-    const n = mixNoise(schedule, epsilon, { epsilonDelta, t, ...(modulation && { modulation }) })
+    const n = mixNoise(schedule, epsilon, { epsilonDelta, t, modulation })
     return lossAndGradient(parameters, x0, n, t, o)
   })
   epsilonDelta.dispose()

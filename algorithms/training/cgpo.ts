@@ -1,4 +1,4 @@
-import { type Tensor, tidy, valueAndGrad } from '../../core/index.ts'
+import { type Tensor, tidy, valueAndGrad, zeros } from '../../core/index.ts'
 import { crossEntropy } from '../../core/nn/crossEntropy.ts'
 import { type Modulation, paperModulation } from '../diffusion/modulation.ts'
 import { predictXStartFromEpsilon, qSample, type Schedule } from '../diffusion/schedule.ts'
@@ -40,11 +40,14 @@ export interface CgpoStep {
  *     delta_{k+1} = delta_k + d/d eps_delta CE(C(xhat / 2 + 0.5), y)         (straight through the sort)
  *     eps_delta   = RBGM(delta_{k+1}, fresh z)
  *
- * x0: [batch, channels, height, width] in [-1,1]; labels and timesteps t: one per image. Returns eps_delta, as x0. Draws, by
- * attackStep k: `epsilon` part `cgpo`, `rbgm` (z) and `rbgm` part `ties`. theta and C get no gradient.
+ * x0: [batch, channels, height, width] in [-1,1]; labels and timesteps t: one per image. Returns eps_delta, as x0. Draws
+ * `rbgm` at attackStep 0 (the first eps_delta), then at attackStep k + 1: `epsilon` part `cgpo`, `rbgm` (z) and `rbgm` part
+ * `ties`. theta and C get no gradient. Throws RangeError on steps, timesteps or labels out of range, ShapeError on another
+ * number of labels than images, and when a gradient is NaN.
  * Deviations: losses are summed over the batch where the published code takes their mean, so that an image's delta does not
- * depend on its batch; RBGM sees only ranks, which a positive factor leaves alone. The networks run in evaluation mode
- * (audit finding M4). As published, xhat is not clamped although the purifier clamps it (M2).
+ * depend on its batch; RBGM sees only ranks, which a positive factor leaves alone. The networks run as given, so give them in
+ * evaluation mode; the published code leaves dropout on (audit finding M4). As published, xhat is not clamped although the
+ * purifier clamps it (M2).
  */
 export const cgpo = async (x0: Tensor, labels: readonly number[], t: readonly number[], draws: Draws, o: CgpoOptions): Promise<Tensor> => {
   const { schedule, epsilonTheta, classifier, modulation = paperModulation, steps = 5 } = o
@@ -53,7 +56,7 @@ export const cgpo = async (x0: Tensor, labels: readonly number[], t: readonly nu
   const shape = x0.shape.slice(1)
 
   let epsilonDelta = draws.at({ attackStep: 0 }).normal('rbgm', shape)
-  let delta = tidy(() => epsilonDelta.mul(0))
+  let delta = zeros(x0.shape)
   for (let k = 0; k < steps; k++) {
     const world = draws.at({ attackStep: k + 1 })
     const { loss, gradient, next } = tidy(() => {

@@ -10,7 +10,8 @@ import { perImage, type Schedule } from '../diffusion/schedule.ts'
  *   n = sqrt(1 - lambda_t^2) eps + lambda_t eps_delta,   so that   x'_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) n
  *
  * Its variance is 1 when the two are independent. epsilon, epsilonDelta: [batch, channels, height, width]; t: one timestep
- * per image. With lambda_t = 0 the result is epsilon bit for bit.
+ * per image; result as epsilon. With lambda_t = 0 it is epsilon bit for bit. Throws RangeError on a timestep beyond the
+ * schedule and as `lambda` does.
  */
 export const mixNoise = (
   schedule: Schedule,
