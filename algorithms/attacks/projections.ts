@@ -8,9 +8,6 @@ const imageAxes = [1, 2, 3]
 /** l_2 norm per image, [batch, 1, 1, 1]. */
 export const l2Norm = (x: Tensor): Tensor => x.square().sum(imageAxes, { keepDims: true }).sqrt()
 
-/** Keeps a division by a zero norm finite; norms are of order 1e-3 or more wherever they matter. */
-const tiny = 1e-12
-
 /**
  * The perturbation nearest to delta (in l_2) with norm at most epsilon: clipped for l_inf, scaled for l_2.
  * delta: [batch, channels, height, width], pixel units. Throws RangeError when epsilon is negative.
@@ -31,6 +28,16 @@ export const projectBall = (delta: Tensor, { norm, epsilon }: { norm: Norm; epsi
 export const projectImage = (x: Tensor, delta: Tensor, ball: { norm: Norm; epsilon: number }): Tensor =>
   x.add(projectBall(delta, ball)).clamp(0, 1)
 
-/** The direction of steepest ascent of unit size: sign for l_inf, g / ||g||_2 for l_2. A zero gradient gives zero. */
-export const steepestDirection = (gradient: Tensor, norm: Norm): Tensor =>
-  norm === 'linf' ? gradient.sign() : gradient.div(l2Norm(gradient).maximum(tiny))
+/** Keeps a division by zero finite; near the smallest normal float32, so that it changes no other quotient. */
+const smallest = 1e-37
+
+/**
+ * The direction of steepest ascent of unit size: sign for l_inf, g / ||g||_2 for l_2. A zero gradient gives zero.
+ * gradient: [batch, channels, height, width]; result likewise, one direction per image.
+ */
+export const steepestDirection = (gradient: Tensor, norm: Norm): Tensor => {
+  if (norm === 'linf') return gradient.sign()
+  // Where the classifier is sure, gradients are so small that their squares vanish in float32; scaled by the largest they do not.
+  const scaled = gradient.div(gradient.abs().max(imageAxes, { keepDims: true }).maximum(smallest))
+  return scaled.div(l2Norm(scaled).maximum(smallest))
+}
