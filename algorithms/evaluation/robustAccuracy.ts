@@ -1,7 +1,7 @@
 import { ops, type Tensor, tidy } from '../../core/index.ts'
 import { crossEntropy } from '../../core/nn/crossEntropy.ts'
 import type { ThreatSetting } from '../attacks/dwBox.ts'
-import { type PgdOptions, type PgdTrace, pgd } from '../attacks/pgd.ts'
+import { type PgdOptions, type PgdResult, type PgdTrace, pgd } from '../attacks/pgd.ts'
 import { createDraws, type Draws } from '../randomness/draws.ts'
 import type { Defence } from './defence.ts'
 
@@ -16,14 +16,14 @@ export interface EvaluationOptions {
   readonly seed: number
   readonly setting: ThreatSetting
   readonly attack: Omit<PgdOptions, 'eotSamples'> & {
-    /** Runs from different starts: the image itself, then random points of the ball. Default 1. */
+    /** Runs from different starts: the image itself, then random points of the ball (for l_2 mostly of its sphere). Default 1. */
     readonly restarts?: number
     /** Fresh draws that choose between restarts. Default 10. */
     readonly selectDraws?: number
   }
   /** Fresh draws on which clean and adversarial images are judged. Default 10. */
   readonly reportDraws?: number
-  /** Called after each attack step of a run. */
+  /** Called after each attack step of the first run. */
   readonly onStep?: (xAdv: Tensor, attackStep: number) => Promise<void> | void
 }
 
@@ -45,23 +45,28 @@ export interface BatchOutcome {
  *
  * The attack, the choice between restarts and the report use disjoint draws (purposes attack, select, report), so the
  * reported outcome is a fresh re-evaluation and never the score by which a perturbation was found; sources that the
- * setting locks are the same in all three.
+ * setting locks are the same in all three. Throws RangeError on lists of different lengths and on counts below 1, Error when
+ * the defence's loss or logits are not numbers.
  * Deviations: the published scripts judge each image by one draw; here by `reportDraws` (audit finding M3).
  */
 export const evaluateBatch = async (defence: Defence, batch: LabelledBatch, o: EvaluationOptions): Promise<BatchOutcome> => {
   const { restarts = 1, selectDraws = 10 } = o.attack
   const { reportDraws = 10, setting, seed } = o
   assertBatch(batch)
+  for (const [name, count] of Object.entries({ restarts, selectDraws, reportDraws })) assertCount(name, count)
   const draws = createDraws({ seed, images: batch.ids, locks: setting.locks })
   const loss = (x: Tensor, world: Draws): Tensor => crossEntropy(defence(x, world), batch.labels)
 
-  const run = (repetition: number) =>
-    pgd((x, attackStep, eotSample) => loss(x, draws.at({ purpose: 'attack', repetition, attackStep, eotSample })), batch.images, {
-      ...o.attack,
-      eotSamples: setting.eotSamples,
-      ...(repetition > 0 && { start: randomStart(batch.images, draws.at({ purpose: 'attack', repetition }), o.attack) }),
-      ...(repetition === 0 && o.onStep && { onStep: o.onStep }),
-    })
+  const run = async (repetition: number): Promise<PgdResult> => {
+    const start = repetition > 0 ? randomStart(batch.images, draws.at({ purpose: 'attack', repetition }), o.attack) : undefined
+    const result = await pgd(
+      (x, attackStep, eotSample) => loss(x, draws.at({ purpose: 'attack', repetition, attackStep, eotSample })),
+      batch.images,
+      { ...o.attack, eotSamples: setting.eotSamples, start, onStep: repetition === 0 ? o.onStep : undefined },
+    )
+    start?.dispose()
+    return result
+  }
 
   const first = await run(0)
   let xAdv = first.xAdv
@@ -97,7 +102,10 @@ const meanOverDraws = (count: number, sample: (k: number) => Tensor): Tensor => 
   return total.mul(1 / count)
 }
 
-/** Whether each image's largest logit is its label's, on each of `count` draws: [image][draw]. A tie goes to the smaller class. */
+/**
+ * Whether each image's largest logit is its label's, on each of `count` draws: [image][draw]. A tie goes to the smaller class.
+ * Throws Error on a logit that is NaN, which would else pass for a wrong answer.
+ */
 export const judge = async (logits: (k: number) => Tensor, labels: readonly number[], count: number): Promise<boolean[][]> => {
   const correct = labels.map((): boolean[] => [])
   for (let k = 0; k < count; k++) {
@@ -107,6 +115,9 @@ export const judge = async (logits: (k: number) => Tensor, labels: readonly numb
     sample.dispose()
     labels.forEach((label, i) => {
       const row = values.subarray(i * classes, (i + 1) * classes)
+      if (row.some(Number.isNaN)) {
+        throw new Error(`evaluateBatch: image ${i} of the batch has a logit that is NaN on draw ${k}; check the model's weights`)
+      }
       correct[i]!.push(row.indexOf(Math.max(...row)) === label)
     })
   }
@@ -118,5 +129,11 @@ const assertBatch = ({ images, labels, ids }: LabelledBatch): void => {
     throw new RangeError(
       `evaluateBatch: ${images.shape[0]} images, ${labels.length} labels and ${ids.length} ids; give one of each per image`,
     )
+  }
+}
+
+const assertCount = (name: string, count: number): void => {
+  if (!(Number.isInteger(count) && count >= 1)) {
+    throw new RangeError(`evaluateBatch: ${name} must be a whole number >= 1, got ${count}; leave it out for its default`)
   }
 }

@@ -6,6 +6,7 @@ import { alphaCumprod, qSample } from '../../../algorithms/diffusion/schedule.ts
 import { type Tensor, tensor, useBackend } from '../../../core/index.ts'
 import { backendsUnderTest } from '../../support/backends.ts'
 import { expectAllNear, expectNear } from '../../support/numbers.ts'
+import { runs } from '../../support/replay.ts'
 import { bits, gaussian, schedule } from '../fixtures.ts'
 import { coefficients, innerStrides, mustNotDraw, strides } from './steps.ts'
 
@@ -24,7 +25,7 @@ describe('DDIM reverse step (E4)', () => {
           expectNear(value, ddpm[k]!, 1e-12 * Math.max(1, Math.abs(ddpm[k]!)))
         })
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 
@@ -41,6 +42,7 @@ describe('DDIM reverse step (E4)', () => {
         const direction = ofXT! * Math.sqrt(1 - abarT) + ofEpsilon!
         expectNear(direction ** 2 + ofZ! ** 2, 1 - abarS, 1e-10)
       }),
+      { numRuns: runs(100) },
     )
   })
 
@@ -56,7 +58,7 @@ describe('DDIM reverse step (E4)', () => {
           expect(await step(0, 'z1')).toBe(await bits(ddimStep(schedule, xT, { ...at, epsilon, z: mustNotDraw })))
           expect(await step(1, 'z1')).not.toBe(await step(1, 'z2'))
         }),
-        { numRuns: 20 },
+        { numRuns: runs(20) },
       )
     })
 
@@ -80,7 +82,7 @@ describe('DDIM reverse step (E4)', () => {
           }
           expectAllNear(await x.data(), await x0.data(), tolerance)
         }),
-        { numRuns: 20 },
+        { numRuns: runs(20) },
       )
     })
 
@@ -99,7 +101,7 @@ describe('DDIM reverse step (E4)', () => {
           const leap = ddimStep(schedule, start, { t: path[0]!, s: path.at(-1)!, clip: false, epsilon, z: mustNotDraw })
           expectAllNear(await x.data(), await leap.data(), tolerance)
         }),
-        { numRuns: 20 },
+        { numRuns: runs(20) },
       )
     })
   }

@@ -5,6 +5,7 @@ import { alphaCumprod, predictXStartFromEpsilon } from '../../../algorithms/diff
 import { type Tensor, tensor, useBackend } from '../../../core/index.ts'
 import { backendsUnderTest } from '../../support/backends.ts'
 import { expectNear } from '../../support/numbers.ts'
+import { runs } from '../../support/replay.ts'
 import { bits, gaussian, schedule } from '../fixtures.ts'
 import { coefficients, innerStrides, mustNotDraw } from './steps.ts'
 
@@ -25,6 +26,7 @@ describe('DDPM reverse step (E3)', () => {
         expectNear(posterior.ofXStart, Math.sqrt(abarS) / (1 - abarS) / precision, 1e-10)
         expectNear(posterior.ofXT, Math.sqrt(ratio) / (1 - ratio) / precision, 1e-10)
       }),
+      { numRuns: runs(100) },
     )
   })
 
@@ -39,6 +41,7 @@ describe('DDPM reverse step (E3)', () => {
         expectNear(ofEpsilon!, (-posterior.ofXStart * Math.sqrt(1 - abarT)) / Math.sqrt(abarT), 1e-12)
         expectNear(ofZ! ** 2, posterior.variance, 1e-12)
       }),
+      { numRuns: runs(100) },
     )
   })
 
@@ -51,6 +54,7 @@ describe('DDPM reverse step (E3)', () => {
         expect(small).toBeGreaterThanOrEqual(0)
         expectNear(ddpmPosterior(schedule, { t, s: t - 1, variance: 'fixedLarge' }).variance, schedule.betas[t]!, 1e-12)
       }),
+      { numRuns: runs(100) },
     )
   })
 
@@ -65,7 +69,7 @@ describe('DDPM reverse step (E3)', () => {
           expect(await bits(last(false))).toBe(await bits(p))
           expect(await bits(last(true))).toBe(await bits(p.clamp(-1, 1)))
         }),
-        { numRuns: 20 },
+        { numRuns: runs(20) },
       )
     })
   }

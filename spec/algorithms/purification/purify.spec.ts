@@ -8,6 +8,7 @@ import { createDraws, type Draws } from '../../../algorithms/randomness/draws.ts
 import { grad, liveTensors, type Tensor, tensor, tidy, useBackend, valueAndGrad, vjp } from '../../../core/index.ts'
 import { backendsUnderTest } from '../../support/backends.ts'
 import { dot, expectAllNear, expectNear } from '../../support/numbers.ts'
+import { runs } from '../../support/replay.ts'
 import { bits, gaussian, pixels, purifierOf, recording, schedule, smallEpsilon, smallUnet } from '../fixtures.ts'
 
 const shape = [2, 1, 4, 4]
@@ -80,7 +81,7 @@ describe('purify (E1, E3, E4)', () => {
             expectNear((value(h) - value(-h)) / (2 * h), dot(g, v.dataSync()), 1e-6 * scale + 1e-9)
           }),
         ),
-        { numRuns },
+        { numRuns: runs(numRuns) },
       )
     })
 
@@ -97,7 +98,7 @@ describe('purify (E1, E3, E4)', () => {
             }
             expect(await of(true)).toEqual(await of(false))
           }),
-          { numRuns: Math.ceil(numRuns / 3) },
+          { numRuns: runs(numRuns / 3) },
         )
       })
     }
@@ -121,7 +122,7 @@ describe('purify (E1, E3, E4)', () => {
           expectNear(dot(forward, u.dataSync()), dot(back, v.dataSync()), 1e-10)
         }),
       ),
-      { numRuns: 15 },
+      { numRuns: runs(15) },
     )
   })
 
@@ -139,7 +140,7 @@ describe('purify (E1, E3, E4)', () => {
           expect(await of(createDraws({ seed, images: ids }))).toEqual(first)
           expect((await of(createDraws({ seed: seed + 1, images: ids })))[0]).not.toBe(first[0])
         }),
-        { numRuns: 8 },
+        { numRuns: runs(8) },
       )
     })
 
@@ -156,7 +157,7 @@ describe('purify (E1, E3, E4)', () => {
           expect(await imagesOf(await both(one, other), [3, 8])).toEqual([...first, ...second])
           expect(await imagesOf(await both(other, one), [8, 3])).toEqual([...second, ...first])
         }),
-        { numRuns: 8 },
+        { numRuns: runs(8) },
       )
     })
 
@@ -185,7 +186,7 @@ describe('purify (E1, E3, E4)', () => {
           )
           expect(new Set(p.map(value => Math.sign(Math.abs(value) - 1))).size).toBe(2)
         }),
-        { numRuns: 15 },
+        { numRuns: runs(15) },
       )
     })
 
@@ -201,7 +202,7 @@ describe('purify (E1, E3, E4)', () => {
             expect(drawn).toEqual(['forward/0/', ...(isStochastic(given) ? reverse : [])])
           }),
         ),
-        { numRuns: 5 },
+        { numRuns: runs(5) },
       )
     })
 
@@ -217,7 +218,7 @@ describe('purify (E1, E3, E4)', () => {
           const image = purify({ ...given, epsilonTheta }, x, createDraws({ seed, images: ids }))
           expectAllNear(await image.data(), await x.data(), backend === 'cpu' ? 1e-5 : 1e-10)
         }),
-        { numRuns: 10 },
+        { numRuns: runs(10) },
       )
     })
   }
@@ -242,7 +243,7 @@ describe('purify (E1, E3, E4)', () => {
         expectAllNear(cpu[0], expected[0], 1e-5)
         expectAllNear(cpu[1], expected[1], 1e-4)
       }),
-      { numRuns: 15 },
+      { numRuns: runs(15) },
     )
   })
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { faithfulTimesteps, paperTimesteps, type ReverseInterval } from '../../../algorithms/purification/timesteps.ts'
+import { runs } from '../../support/replay.ts'
 
 const expectChain = (intervals: readonly ReverseInterval[]): void => {
   intervals.forEach(({ t, s }, k) => {
@@ -53,7 +54,7 @@ describe('timesteps of the purifier', () => {
         expect(intervals).toHaveLength(o.steps)
         expect([intervals[0]!.t, intervals.at(-1)!.s]).toEqual([levels - 1, -1])
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
     expect(paperTimesteps({ tStar: 0.1, steps: 100 })[0]!.t).toBe(99)
   })
@@ -66,6 +67,7 @@ describe('timesteps of the purifier', () => {
         expectChain(faithful)
         for (const { t, s } of faithful) expect(t - s).toBe(1000 / inferenceSteps)
       }),
+      { numRuns: runs(100) },
     )
   })
 
