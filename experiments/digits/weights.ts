@@ -26,7 +26,7 @@ export const findWeights = (folders: readonly string[], name: string): string =>
   if (!found)
     throw new UserError(
       `weights "${name}" are in none of ${folders.join(', ')}`,
-      'make them with npm run train -- --preset digits and name their folder with --weights',
+      'make them with npm run train (see its --help) and name their folder with --weights',
     )
   return found
 }
