@@ -15,8 +15,8 @@ export interface Claim {
   readonly deviations?: string
 }
 
+const algorithms = 'spec/algorithms'
 const diffusion = 'spec/algorithms/diffusion'
-const training = 'spec/algorithms/training'
 const attacks = 'spec/algorithms/attacks'
 const randomness = 'spec/algorithms/randomness'
 const statistics = 'spec/algorithms/statistics'
@@ -47,7 +47,7 @@ export const claims: readonly Claim[] = [
     place: 'Forward process',
     statement: 'x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps.',
     code: ['algorithms/diffusion/schedule.ts#qSample', 'algorithms/diffusion/schedule.ts#linearSchedule'],
-    specs: [`${diffusion}/schedule.spec.ts#(P21)`, `${diffusion}/schedule.spec.ts#(P33)`],
+    specs: [`${algorithms}/schedule.spec.ts#(P21)`, `${diffusion}/schedule.spec.ts#(P33)`],
     properties: ['P21', 'P33'],
   },
   {
@@ -55,7 +55,7 @@ export const claims: readonly Claim[] = [
     place: 'One-step estimate',
     statement: 'P(x_t, t) = (x_t - sqrt(1 - abar_t) epsilonTheta(x_t, t)) / sqrt(abar_t).',
     code: ['algorithms/diffusion/schedule.ts#predictXStartFromEpsilon'],
-    specs: [`${diffusion}/schedule.spec.ts#(P26)`],
+    specs: [`${algorithms}/schedule.spec.ts#(P26)`],
     properties: ['P26'],
   },
   {
@@ -71,7 +71,12 @@ export const claims: readonly Claim[] = [
     place: 'DDIM purifier, reverse process',
     statement: 'x_s = sqrt(abar_s) clip(P) + sqrt(1 - abar_s - sigma^2) epsilonTheta + sigma z; with eta = 0 nothing is drawn.',
     code: ['algorithms/diffusion/ddim.ts#ddimStep', 'algorithms/diffusion/ddim.ts#ddimSigma'],
-    specs: [`${diffusion}/ddim.spec.ts#(P35)`, `${diffusion}/ddim.spec.ts#(P36)`, `${diffusion}/ddim.spec.ts#(P39)`],
+    specs: [
+      `${diffusion}/ddim.spec.ts#(P35)`,
+      `${diffusion}/ddim.spec.ts#(P36)`,
+      `${diffusion}/ddim.spec.ts#(P39)`,
+      `${diffusion}/ddim.spec.ts#(P40)`,
+    ],
     properties: ['P35', 'P36', 'P39', 'P40'],
   },
   {
@@ -79,7 +84,7 @@ export const claims: readonly Claim[] = [
     place: 'ADDT, modulation of the perturbation',
     statement: 'lambda_t = clip(lambda_unit gamma_t, lambda_min, lambda_max) with gamma_t = sqrt(abar_t) / sqrt(1 - abar_t).',
     code: ['algorithms/diffusion/modulation.ts#lambda', 'algorithms/diffusion/modulation.ts#gamma'],
-    specs: [`${diffusion}/modulation.spec.ts#(P17)`, `${diffusion}/modulation.spec.ts#(P18)`, `${diffusion}/modulation.spec.ts#(P19)`],
+    specs: [`${algorithms}/modulation.spec.ts#(P17)`, `${algorithms}/modulation.spec.ts#(P18)`, `${algorithms}/modulation.spec.ts#(P19)`],
     properties: ['P17', 'P18', 'P19'],
   },
   {
@@ -87,7 +92,10 @@ export const claims: readonly Claim[] = [
     place: 'RBGM; Figures 4 and 5',
     statement: 'Per image and channel the k-th smallest perturbation gets the k-th smallest of the drawn normal values.',
     code: ['algorithms/training/rbgm.ts#rbgm'],
-    specs: ['P1', 'P2', 'P3', 'P9', 'P10', 'P12', 'P13', 'P14', 'P15', 'P16'].map(p => `${training}/rbgm.spec.ts#(${p})`),
+    specs: [
+      ...['P1', 'P2', 'P3', 'P4', 'P5', 'P6', 'P7', 'P8', 'P9', 'P11', 'P12', 'P15', 'P16'].map(p => `${algorithms}/rbgm.spec.ts#(${p})`),
+      ...['P10', 'P13', 'P14'].map(p => `${algorithms}/rbgmDistribution.spec.ts#(${p})`),
+    ],
     properties: ['P1', 'P2', 'P3', 'P4', 'P5', 'P6', 'P7', 'P8', 'P9', 'P10', 'P11', 'P12', 'P13', 'P14', 'P15', 'P16'],
     deviations: 'The example printed in Figure 5 is not what the definition gives (P15).',
   },
@@ -96,15 +104,15 @@ export const claims: readonly Claim[] = [
     place: 'ADDT, mixed input',
     statement: "x'_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) (sqrt(1 - lambda_t^2) eps + lambda_t eps_delta).",
     code: ['algorithms/training/mixNoise.ts#mixNoise'],
-    specs: [`${training}/mixNoise.spec.ts#(P24)`],
-    properties: ['P24'],
+    specs: [`${algorithms}/mixing.spec.ts#(P24)`, `${algorithms}/mixing.spec.ts#(P28)`],
+    properties: ['P24', 'P28'],
   },
   {
     id: 'E10',
     place: 'CGPO; Figure 4, Appendix G',
     statement: "delta accumulates the gradients of the guide's loss after one-step denoising, straight through the sort, networks frozen.",
     code: ['algorithms/training/cgpo.ts#cgpo'],
-    specs: [`${training}/cgpo.spec.ts#(P29)`, `${training}/cgpo.spec.ts#(P30)`, `${training}/cgpo.spec.ts#(P31)`],
+    specs: [`${algorithms}/cgpo.spec.ts#(P29)`, `${algorithms}/cgpo.spec.ts#(P30)`, `${algorithms}/cgpo.spec.ts#(P31)`],
     properties: ['P29', 'P30', 'P31'],
   },
   {
@@ -112,7 +120,7 @@ export const claims: readonly Claim[] = [
     place: 'ADDT, training loss',
     statement: "|| epsilonTheta(x'_t, t) - n ||^2 for the mixed noise n; it equals gamma_t^2 || x_0 - P(x'_t, t) ||^2.",
     code: ['algorithms/training/denoisingLoss.ts#denoisingLoss'],
-    specs: [`${training}/denoisingLoss.spec.ts#(P25)`, `${training}/denoisingLoss.spec.ts#(P26)`],
+    specs: [`${algorithms}/mixing.spec.ts#(P25)`, `${algorithms}/mixing.spec.ts#(P26)`, `${algorithms}/mixing.spec.ts#(P27)`],
     properties: ['P25', 'P26', 'P27'],
   },
   {
@@ -120,7 +128,7 @@ export const claims: readonly Claim[] = [
     place: 'Appendix G',
     statement: 'One ADDT step: draw t, find eps_delta by CGPO with both networks frozen, mix, and descend the denoising loss.',
     code: ['algorithms/training/addt.ts#addtStep', 'algorithms/training/addt.ts#cleanStep'],
-    specs: [`${training}/addt.spec.ts#(P28)`],
+    specs: [`${algorithms}/addt.spec.ts#(P28)`, `${algorithms}/addt.spec.ts#(P29)`],
     properties: ['P28', 'P29'],
     deviations: 'Reconstructed from the published code and Figure 4; the text of the appendix was not at hand.',
   },
@@ -162,12 +170,21 @@ export const claims: readonly Claim[] = [
       'The gradient through the whole purifier is exact, and bitwise the same when every reverse step is recomputed instead of stored.',
     code: ['algorithms/purification/purify.ts#purify', 'core/grad.ts#checkpoint'],
     specs: [
-      'spec/algorithms/purification/purify.spec.ts#(P54)',
-      'spec/algorithms/purification/purify.spec.ts#(P55)',
+      ...['P45', 'P46', 'P48', 'P49', 'P54', 'P55', 'P56'].map(p => `${algorithms}/purification/purify.spec.ts#(${p})`),
       'spec/core/checkpoint.spec.ts#should give bitwise the value and gradients of the plain loop',
       'spec/core/checkpoint.spec.ts#should keep the peak of a loop',
     ],
-    properties: ['P46', 'P54', 'P55'],
+    properties: ['P45', 'P46', 'P48', 'P49', 'P54', 'P55', 'P56'],
+  },
+  {
+    id: 'Timesteps',
+    place: 'Purification to t* = 0.1',
+    statement: 'The purifier starts at t* T and takes the asked number of steps down to no noise.',
+    code: ['algorithms/purification/timesteps.ts#paperTimesteps', 'algorithms/purification/timesteps.ts#faithfulTimesteps'],
+    specs: [`${algorithms}/purification/timesteps.spec.ts#(P22)`],
+    properties: ['P22'],
+    deviations:
+      'faithfulTimesteps keeps the off-by-one table of the published scripts (audit finding M1); paperTimesteps does not have it.',
   },
   {
     id: 'Op laws',
@@ -222,7 +239,7 @@ export const claims: readonly Claim[] = [
     statement:
       'Every iterate is in the ball and the box; projections are idempotent; on a linear model PGD reaches the closed-form optimum.',
     code: ['algorithms/attacks/pgd.ts#pgd', 'algorithms/attacks/projections.ts#projectImage'],
-    specs: [`${attacks}/pgd.spec.ts#(P61)`, `${attacks}/pgd.spec.ts#(P62)`, `${attacks}/pgd.spec.ts#(P63)`],
+    specs: [...['P61', 'P62', 'P63', 'P64'].map(p => `${attacks}/pgd.spec.ts#(${p})`), `${attacks}/projections.spec.ts#(P61)`],
     properties: ['P61', 'P62', 'P63', 'P64'],
   },
   {
