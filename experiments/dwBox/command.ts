@@ -2,12 +2,17 @@ import { availableParallelism } from 'node:os'
 import { Command, Option } from 'commander'
 import { number, wholeNumber } from '../cli/arguments.ts'
 import { commandLine } from '../cli/commandLine.ts'
+import { shippedWeights } from '../digits/weights.ts'
 import { renderTable } from '../report/terminalTable.ts'
 import { watchInterrupt } from '../support/interrupt.ts'
 import { runAudit } from './audit.ts'
+import { makeFullWeights } from './fullWeights.ts'
 import { type AuditOptions, parseAuditOptions } from './options.ts'
 
 const defaults: AuditOptions = parseAuditOptions({})
+
+/** Where `--full` measures more closely than the default. */
+const fullDefaults = { eotSamples: 10, imagesPartial: 128 }
 
 /** An option that decides the numbers; its default stands with the other rules in options.ts. */
 const deciding = (flags: string, description: string, parse?: (text: string) => unknown): Option => {
@@ -23,8 +28,9 @@ export const runCommand = (): Command =>
     .addOption(deciding('--preset <name>', 'data and networks'))
     .option('--full', 'add the sweeps over t*, epsilon and l_2, the controls and three training seeds (about 30 minutes)')
     .addOption(deciding('--seed <n>', 'seed of every noise of attack and report', number))
-    .addOption(deciding('--images <n>', 'test images where something stays random', number))
-    .addOption(deciding('--images-deterministic <n>', 'test images where nothing does', number))
+    .addOption(deciding('--images <n>', 'test images where all noise stays random', number))
+    .addOption(deciding('--images-partial <n>', 'test images where half of the noise is known', number))
+    .addOption(deciding('--images-deterministic <n>', 'test images where nothing stays random', number))
     .addOption(deciding('--norm <norm>', 'linf or l2'))
     .addOption(deciding('--epsilon <radius>', 'radius of the attack, pixels in [0,1]', number))
     .addOption(deciding('--steps <n>', 'attack steps', number))
@@ -53,13 +59,18 @@ Examples:
     .action(async given => {
       const { workers, weights, out, id, json, quiet, ...options } = given
       const paths = ['weights', 'out']
+      const silent = quiet || json
+      const settings = parseAuditOptions({ ...(options.full && fullDefaults), ...options })
+      const folders: string[] = weights ?? [shippedWeights]
+      const resumeCommand = commandLine('start', { ...options, weights, out, ...(id && { id }) }, { paths })
+      const more = settings.full ? await makeFullWeights({ out, weights: folders, workers, quiet: silent, resumeCommand }) : []
       const { results, folder } = await runAudit({
-        options: parseAuditOptions(options),
+        options: settings,
         out,
         id,
         workers,
-        quiet: quiet || json,
-        ...(weights && { weights }),
+        quiet: silent,
+        weights: [...folders, ...more],
         command: commandLine('start', { ...options, weights }, { paths }),
         resumeCommand: runId => commandLine('start', { ...options, weights, out, id: runId }, { paths }),
         interrupt: resumeCommand => watchInterrupt({ resumeCommand }),

@@ -14,6 +14,8 @@ export const auditOptions = z.object({
   seed: wholeNumber(0).default(0).describe(between(0)),
   /** Test images for settings in which something stays random, and for deterministic ones. An interval needs two. */
   images: wholeNumber(2, 500).default(128).describe(between(2, 500)),
+  /** Test images where half of the noise is known (DW_Fwd, DW_Rev). */
+  imagesPartial: wholeNumber(2, 500).default(64).describe(between(2, 500)),
   imagesDeterministic: wholeNumber(2, 500).default(256).describe(between(2, 500)),
   norm: z.enum(['linf', 'l2']).default('linf').describe('linf or l2'),
   /** Radius of the attack, pixels in [0,1]; steps are a quarter of it. No two images of 64 pixels are farther apart than 8. */

@@ -134,7 +134,8 @@ export const planUnits = (rows: readonly RowSpec[], o: AuditOptions): Unit[] => 
   const units: Unit[] = []
   for (const row of rows) {
     for (const setting of row.settings) {
-      const count = isDeterministic(row, setting.name) ? o.imagesDeterministic : o.images
+      const partial = setting.name === 'DW_Fwd' || setting.name === 'DW_Rev'
+      const count = isDeterministic(row, setting.name) ? o.imagesDeterministic : partial ? o.imagesPartial : o.images
       for (let first = 0; first < count; first += imagesPerUnit) {
         const imageIds = [...test.slice(first, Math.min(first + imagesPerUnit, count))]
         units.push({
