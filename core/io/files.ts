@@ -1,5 +1,5 @@
 /**
- * The only file of the core that touches the file system: whole files in, whole files out.
+ * Whole files in, whole files out; `byteSource.ts` reads files in parts. Nothing else in the core touches the file system.
  *
  * Writing is atomic: a reader, or a process killed at any moment, finds the old file or the new one, never a part.
  */

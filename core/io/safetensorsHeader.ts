@@ -33,15 +33,20 @@ const AGAIN = 'the file is damaged, download or train it again'
  * JSON, duplicate keys, dtype, shape, that shape and dtype need exactly the bytes given, and that the tensors cover the
  * data section to its last byte without holes or overlaps.
  *
+ * @param bytes the file, or as much of its beginning as holds the header, with `fileSize` then that of the whole file
  * @throws FileError
  */
-export const readHeader = (bytes: Uint8Array, source: string): SafetensorsHeader => {
+export const readHeader = (
+  bytes: Uint8Array,
+  source: string,
+  { fileSize = bytes.length }: { readonly fileSize?: number } = {},
+): SafetensorsHeader => {
   const dataStart = LENGTH_BYTES + headerLength(bytes, source)
   const json = parseHeaderJson(bytes.subarray(LENGTH_BYTES, dataStart), source)
   const entries = Object.entries(json)
     .filter(([key]) => key !== METADATA_KEY)
     .map(([key, value]) => readEntry(key, value, { source, dataStart }))
-  checkCoverage(entries, { source, dataStart, fileSize: bytes.length })
+  checkCoverage(entries, { source, dataStart, fileSize })
   return { entries, metadata: readMetadata(json[METADATA_KEY], source) }
 }
 

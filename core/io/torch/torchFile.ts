@@ -1,0 +1,73 @@
+import type { ByteSource } from '../byteSource.ts'
+import { CODECS, elementCount } from '../hostTensor.ts'
+import type { MemoryBudget } from '../memoryBudget.ts'
+import type { PickleContext } from './pickleMachine.ts'
+import { kindOf, type PickleValue } from './pickleValue.ts'
+import { storageDtype, torchGlobals } from './torchGlobals.ts'
+import { StorageView, TorchStorage } from './torchTensor.ts'
+
+/** An opened file: the object in it, and access to the values of its storages. */
+export interface TorchFile {
+  readonly root: PickleValue
+  /** The bytes of a storage, little endian. They may be shared and are not to be changed. @throws FileError */
+  readonly readStorage: (storage: TorchStorage) => Uint8Array
+}
+
+/** How to open one of the two file formats. */
+export interface TorchFileInput {
+  readonly source: ByteSource
+  readonly budget: MemoryBudget
+  /** Keep objects of unknown classes as data instead of refusing the file. */
+  readonly inert: boolean
+}
+
+export const storageBytes = ({ dtype, size }: TorchStorage): number => CODECS[dtype].bytesPerElement * size
+
+/** The storages that a pickle refers to by persistent ids, each once. */
+export interface StorageTable {
+  readonly byKey: ReadonlyMap<string, TorchStorage>
+  readonly context: PickleContext
+}
+
+/**
+ * Resolves persistent ids: `('storage', class, key, device, size[, view])` with `view` None or `(key, offset, size)`,
+ * and in old files `('module', class, source file, source text)`, of which the class is taken and the text ignored.
+ */
+export const storageTable = ({ budget, inert }: TorchFileInput): StorageTable => {
+  const byKey = new Map<string, TorchStorage>()
+  const storageOf = (key: PickleValue | undefined, type: PickleValue | undefined, size: PickleValue | undefined): TorchStorage => {
+    const dtype = storageDtype(type)
+    if (!dtype) throw new RangeError(`a storage has ${kindOf(type)} as its class`)
+    if (typeof key !== 'string' || key === '') throw new RangeError('a storage has no key')
+    elementCount([size as number])
+    const known = byKey.get(key)
+    if (!known) {
+      budget.spend(128, 'the list of storages')
+      const storage = new TorchStorage(key, dtype, size as number)
+      byKey.set(key, storage)
+      return storage
+    }
+    if (known.dtype !== dtype || known.size !== size) {
+      throw new RangeError(`storage ${JSON.stringify(key)} is once ${known.dtype} [${known.size}], once ${dtype} [${size}]`)
+    }
+    return known
+  }
+  const persistentLoad = (id: PickleValue): PickleValue => {
+    const [kind, type, key, , size, view = null] = Array.isArray(id) ? (id as PickleValue[]) : []
+    if (kind === 'module' && type !== undefined) return type
+    if (kind !== 'storage') throw new RangeError('a persistent id is neither a storage nor a module')
+    const storage = storageOf(key, type, size)
+    return view === null ? new StorageView(storage) : partOf(storage, view)
+  }
+  return { byKey, context: { findGlobal: torchGlobals(budget, inert), persistentLoad, budget } }
+}
+
+const partOf = (storage: TorchStorage, view: PickleValue): StorageView => {
+  const [, offset, size] = Array.isArray(view) ? (view as PickleValue[]) : []
+  elementCount([offset as number])
+  elementCount([size as number])
+  if ((offset as number) + (size as number) > storage.size) {
+    throw new RangeError(`a view of ${size} elements at ${offset} ends beyond the ${storage.size} elements of its storage`)
+  }
+  return new StorageView(storage, offset as number, size as number)
+}
