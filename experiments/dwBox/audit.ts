@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { shippedWeights } from '../digits/weights.ts'
 import { renderReport } from '../report/html/index.ts'
@@ -37,8 +38,12 @@ export const runAudit = async (run: AuditRun): Promise<{ results: AuditResults; 
   const { options, workers = availableParallelism(), quiet = false, weights = [shippedWeights] } = run
   const rows = planRows(options)
   const units = planUnits(rows, options)
-  const decisive = { ...options, weights: checkWeights(weights, rows) }
-  const store = openRun({ root: run.out, ...(run.id !== undefined && { id: run.id }), options: decisive })
+  const checksums = checkWeights(weights, rows)
+  const store = openRun({
+    root: run.out,
+    ...(run.id !== undefined && { id: run.id }),
+    options: { ...options, weights: combined(checksums) },
+  })
   const interrupt = run.interrupt(run.resumeCommand(store.id))
   const began = Date.now()
   try {
@@ -69,7 +74,7 @@ export const runAudit = async (run: AuditRun): Promise<{ results: AuditResults; 
       id: store.id,
       command: run.command,
       provenance: collectProvenance({ seed: options.seed, backend: options.backend }),
-      options: decisive,
+      options: { ...options, weights: checksums },
       seconds: (Date.now() - began) / 1000,
       ...conclude(rows, units, unit => store.get(unit.key)),
     }
@@ -81,6 +86,10 @@ export const runAudit = async (run: AuditRun): Promise<{ results: AuditResults; 
     store.close()
   }
 }
+
+/** One checksum for all weights of a run, so that a message about others stays short. */
+const combined = (checksums: Readonly<Record<string, string>>): string =>
+  createHash('sha256').update(JSON.stringify(checksums)).digest('hex').slice(0, 16)
 
 /** What follows from the finished units, and from nothing else. */
 const conclude = (

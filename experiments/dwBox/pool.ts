@@ -29,6 +29,7 @@ const failure = ({ failed, stack }: WorkerFailure, place: string): Error => {
  * @throws UserError when a worker fails or dies, after the other workers are stopped
  */
 export const runPool = async (units: readonly Unit[], o: PoolOptions): Promise<void> => {
+  if (o.signal.aborted) return
   const waiting = [...units]
   const children = new Set<ChildProcess>()
   const start = (): Promise<void> =>

@@ -1,0 +1,126 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { saveSafetensors } from '../../../core/io/files.ts'
+import { parseAuditOptions } from '../../../experiments/dwBox/options.ts'
+import { acquireRunLock } from '../../../experiments/support/runLock.ts'
+import { openRun } from '../../../experiments/support/runStore.ts'
+import { writeRandomWeights } from '../digits/randomWeights.ts'
+import { callProgram } from './callProgram.ts'
+
+let folder: string
+let weights: string
+let out: string
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'cli-'))
+  weights = join(folder, 'weights')
+})
+beforeEach(async () => {
+  out = join(folder, 'out')
+  rmSync(out, { recursive: true, force: true })
+  await writeRandomWeights(weights)
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** A refusal: nothing on stdout, one line on stderr and perhaps commander's guess, nothing written. */
+const refused = async (code: number, ...args: string[]): Promise<string> => {
+  const ended = await callProgram(...args)
+  expect(ended).toMatchObject({ code, stdout: '' })
+  expect(ended.stderr).toMatch(/^[^\n]+\n(\(Did you mean .*\?\)\n)?$/)
+  expect(existsSync(out)).toBe(false)
+  return ended.stderr
+}
+
+const run = (...args: string[]): string[] => ['run', '--out', out, '--weights', weights, ...args]
+
+describe('a command line that cannot be obeyed', () => {
+  it.each([
+    ['purify', /unknown command 'purify'/],
+    ['run --speed 3', /unknown option '--speed'/],
+    ['run --preset cifar', /^--preset is "cifar"; use digits\n/],
+    ['run --backend cuda', /^--backend is "cuda"; use cpu or reference\n/],
+    ['run --epsilon -1', /^--epsilon is -1; use a number from 0 to 8/],
+    ['run --epsilon tiny', /'--epsilon <radius>' argument 'tiny' is invalid\. Use a number\./],
+    ['run --images 1', /^--images is 1; use a whole number from 2 to 500\n/],
+    ['run --workers 0', /'--workers <n>' argument '0' is invalid\. Use a whole number of at least 1\./],
+    ['run --workers 1.5', /Use a whole number of at least 1\./],
+    ['train --preset cifar', /'--preset <name>' argument 'cifar' is invalid\. Allowed choices are digits\./],
+    ['train --backend cuda', /Allowed choices are cpu, reference\./],
+    ['train --seed -1', /Use a whole number of at least 0\./],
+    ['train --only vanila', /^--only: there is no training "vanila"; choose from base/],
+  ])('should end with exit code 2 and one line: %s', async (line, message) => {
+    expect(await refused(2, ...line.split(' '))).toMatch(message)
+  })
+})
+
+describe('a run with bad weights', () => {
+  const damage = (name: string, change: (bytes: Buffer) => Uint8Array): string => {
+    const path = join(weights, `${name}.safetensors`)
+    writeFileSync(path, change(readFileSync(path)))
+    return path
+  }
+
+  it('should name the file that is missing, and how to make it', async () => {
+    rmSync(join(weights, 'addt-paper.safetensors'))
+    expect(await refused(1, ...run())).toBe(
+      `weights "addt-paper" are in none of ${weights}; make them with npm run train (see its --help) and name their folder with --weights\n`,
+    )
+  })
+
+  it('should name a folder that is missing', async () => {
+    const absent = join(folder, 'absent')
+    expect(await refused(1, 'run', '--out', out, '--weights', absent)).toContain(`there is no folder of weights ${absent}; `)
+  })
+
+  it.each<[what: string, change: (bytes: Buffer) => Uint8Array]>([
+    ['truncated', bytes => bytes.subarray(0, bytes.length / 2)],
+    ['empty', () => new Uint8Array(0)],
+    ['with a flipped bit', bytes => bytes.fill(bytes[bytes.length - 9]! ^ 4, bytes.length - 9, bytes.length - 8)],
+  ])('should name the file that is %s', async (_, change) => {
+    const path = damage('addt-scaled', change)
+    expect(await refused(1, ...run())).toContain(`${path}: `)
+  })
+
+  it('should name the file that holds another network', async () => {
+    const path = join(weights, 'vanilla.safetensors')
+    saveSafetensors(path, { weight: { dtype: 'F32', shape: [1], values: Float32Array.of(1) } })
+    expect(await refused(1, ...run())).toMatch(/vanilla\.safetensors: parameters do not fit the network: \d+ missing/)
+  })
+})
+
+describe('a run that has no place', () => {
+  it('should say which folder it cannot create', async () => {
+    expect(await refused(1, 'run', '--weights', weights, '--out', '/dev/null/x')).toMatch(
+      /^cannot create the run's folder \/dev\/null\/x\/.* \(ENOTDIR.*\); choose another folder with --out\n$/,
+    )
+  })
+
+  it.each(['../elsewhere', '.hidden', 'a b'])('should refuse the name %j', async id => {
+    expect(await refused(1, ...run('--id', id))).toBe(
+      `run id ${JSON.stringify(id)} is not a plain name; use letters, digits, ".", "_" and "-" only\n`,
+    )
+  })
+
+  it('should leave a run alone that another process works on, or that has other options or weights', async () => {
+    const small = run('--id', 'a', '--images', '4')
+    openRun({ root: out, id: 'a', options: { ...parseAuditOptions({}), weights: 'other' } }).close()
+    const lock = acquireRunLock(join(out, 'a', 'lock'))
+    expect(await callProgram(...small)).toMatchObject({ code: 1, stderr: expect.stringMatching(/in use by process \d+/) })
+    lock.release()
+    const other = await callProgram(...small)
+    expect(other).toMatchObject({ code: 1, stdout: '' })
+    expect(other.stderr).toMatch(
+      /^options differ from those of .*images 128 -> 4.*weights "other" -> "[0-9a-f]{16}"; use the same options or another --id\n$/,
+    )
+    expect(readdirSync(join(out, 'a')).sort()).toEqual(['journal.jsonl', 'options.json'])
+  })
+})
+
+describe('a training that has no place', () => {
+  it('should say which folder it cannot create', async () => {
+    expect(await refused(1, 'train', '--out', '/dev/null/x')).toMatch(
+      /^cannot create the folder \/dev\/null\/x\/checkpoints .*; choose another one with --out\n$/,
+    )
+  })
+})

@@ -1,0 +1,95 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { useBackend } from '../../../core/index.ts'
+import { key } from '../../../core/random/key.ts'
+import { diffusionJobs } from '../../../experiments/digits/jobs.ts'
+import { digitsClassifier, digitsUnet } from '../../../experiments/digits/networks.ts'
+import { defaultWeights, type TrainOptions, trainDigits } from '../../../experiments/digits/train.ts'
+import { saveParameters, weightsFile } from '../../../experiments/digits/weights.ts'
+import { loadState } from '../../../experiments/support/checkpoint.ts'
+import { UsageError, UserError } from '../../../experiments/support/errors.ts'
+import { InterruptedError } from '../../../experiments/support/interrupt.ts'
+import { acquireRunLock } from '../../../experiments/support/runLock.ts'
+
+let out: string
+beforeEach(async () => {
+  out = mkdtempSync(join(tmpdir(), 'train-'))
+  await useBackend('cpu')
+})
+afterEach(() => rmSync(out, { recursive: true, force: true }))
+
+const stopAtOnce = {
+  afterUnit: async () => {
+    throw new InterruptedError('npm run train')
+  },
+}
+
+const train = (more: Partial<TrainOptions> = {}): Promise<void> =>
+  trainDigits({ out, seed: 0, only: defaultWeights, quiet: true, interrupt: stopAtOnce, ...more })
+
+/** What a finished training of the classifier leaves. */
+const writeClassifier = (seed: number): Promise<void> =>
+  saveParameters(weightsFile(out, 'classifier'), digitsClassifier.init(key(1)), { seed: String(seed), steps: '400' })
+
+/** What a finished training of the base model leaves. */
+const writeBase = (seed: number, suffix = ''): Promise<void> => {
+  const [base] = diffusionJobs(seed, suffix)
+  const metadata = Object.fromEntries(Object.entries(base!).map(([name, value]) => [name, JSON.stringify(value)]))
+  return saveParameters(weightsFile(out, base!.name), digitsUnet.init(key(2)), metadata)
+}
+
+const checkpoints = (): string[] => readdirSync(join(out, 'checkpoints'))
+
+describe('trainDigits', () => {
+  it('should begin with the classifier and keep the step it was stopped after', async () => {
+    await expect(train()).rejects.toThrow(InterruptedError)
+    expect(checkpoints()).toEqual(['classifier.safetensors'])
+    expect(loadState(join(out, 'checkpoints', 'classifier.safetensors')).meta).toMatchObject({ step: 1 })
+    await expect(train()).rejects.toThrow(InterruptedError)
+    expect(loadState(join(out, 'checkpoints', 'classifier.safetensors')).meta).toMatchObject({ step: 2 })
+  })
+
+  it('should skip what is finished and make only what was asked for', async () => {
+    await writeClassifier(0)
+    await expect(train({ only: ['vanilla'] })).rejects.toThrow(InterruptedError)
+    expect(checkpoints()).toEqual(['base.safetensors'])
+    await writeBase(0)
+    await expect(train({ only: ['vanilla'] })).rejects.toThrow(InterruptedError)
+    expect(checkpoints()).toEqual(['base.safetensors', 'vanilla.safetensors'])
+    await train({ only: [] })
+  })
+
+  it('should not take weights of another seed for its own', async () => {
+    await writeClassifier(0)
+    await expect(train({ seed: 1 })).rejects.toThrow(/classifier\.safetensors was trained with seed 0, not 1; train with --out elsewhere/)
+  })
+
+  it('should put another seed beside the first under a suffix, with the same classifier', async () => {
+    await writeClassifier(0)
+    await writeBase(1, '-seed1')
+    await expect(train({ seed: 1, suffix: '-seed1', only: ['vanilla'] })).rejects.toThrow(InterruptedError)
+    expect(checkpoints()).toEqual(['vanilla-seed1.safetensors'])
+  })
+
+  it('should refuse a name there is no training of, before anything is written', async () => {
+    const act = train({ only: ['vanila'] })
+    await expect(act).rejects.toThrow(UsageError)
+    await expect(act).rejects.toThrow(/^--only: there is no training "vanila"; choose from base, vanilla, /)
+    expect(readdirSync(out)).toEqual([])
+  })
+
+  it('should explain a folder it cannot create', async () => {
+    const act = train({ out: join('/dev/null', 'x') })
+    await expect(act).rejects.toThrow(UserError)
+    await expect(act).rejects.toThrow(/^cannot create the folder \/dev\/null\/x\/checkpoints .*; choose another one with --out$/)
+  })
+
+  it('should leave a folder alone in which another training is under way', async () => {
+    const lock = acquireRunLock(join(out, 'lock'))
+    await expect(train()).rejects.toThrow(/in use by process/)
+    expect(checkpoints()).toEqual([])
+    lock.release()
+  })
+})
