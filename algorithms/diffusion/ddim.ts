@@ -24,12 +24,12 @@ export const ddimSigma = (schedule: Schedule, { t, s, eta }: { readonly t: numbe
 export const ddimStep = (
   schedule: Schedule,
   xT: Tensor,
-  { t, s, clip = true, eta = 0, epsilon, z }: ReverseStepOptions & { eta?: number; epsilon: Tensor; z: () => Tensor },
+  { t, s, clip = true, clamp = ops.clamp, eta = 0, epsilon, z }: ReverseStepOptions & { eta?: number; epsilon: Tensor; z: () => Tensor },
 ): Tensor => {
   if (!(s < t)) throw new RangeError(`ddim: a reverse step goes from t to an earlier s, got t = ${t} and s = ${s}; exchange them`)
   if (!(eta >= 0 && eta <= 1)) throw new RangeError(`ddim: eta must be in [0, 1], got ${eta}; 0 is deterministic, 1 is DDPM`)
   const p = predictXStartFromEpsilon(schedule, xT, { t, epsilon })
-  const xStart = clip ? p.clamp(-1, 1) : p
+  const xStart = clip ? clamp(p, -1, 1) : p
   if (s < 0) return xStart
   const abarS = alphaCumprod(schedule, s)
   const sigma = ddimSigma(schedule, { t, s, eta })

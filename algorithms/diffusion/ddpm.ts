@@ -10,6 +10,8 @@ export interface ReverseStepOptions {
   readonly s: number
   /** Whether the image estimate P is clipped to [-1,1]. Default true. */
   readonly clip?: boolean
+  /** What clips it; default the clamp with its own derivative. */
+  readonly clamp?: (x: Tensor, low: number, high: number) => Tensor
 }
 
 /**
@@ -52,13 +54,14 @@ export const ddpmStep = (
     t,
     s,
     clip = true,
+    clamp = ops.clamp,
     variance = 'fixedLarge',
     epsilon,
     z,
   }: ReverseStepOptions & { variance?: DdpmVariance; epsilon: Tensor; z: () => Tensor },
 ): Tensor => {
   const p = predictXStartFromEpsilon(schedule, xT, { t, epsilon })
-  const xStart = clip ? p.clamp(-1, 1) : p
+  const xStart = clip ? clamp(p, -1, 1) : p
   if (s < 0) return xStart
   const posterior = ddpmPosterior(schedule, { t, s, variance })
   const mean = ops.addScaled(xStart, posterior.ofXStart, xT, posterior.ofXT)

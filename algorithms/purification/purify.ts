@@ -4,6 +4,7 @@ import { type DdpmVariance, ddpmStep } from '../diffusion/ddpm.ts'
 import { qSample, type Schedule } from '../diffusion/schedule.ts'
 import type { EpsilonModel } from '../models/types.ts'
 import type { Draws } from '../randomness/draws.ts'
+import { type ClampGradient, clampOf } from './clamp.ts'
 import type { ReverseInterval } from './timesteps.ts'
 
 /** The reverse process: stochastic DDPM, or DDIM with eta (0: deterministic). */
@@ -18,6 +19,8 @@ export interface Purifier {
   readonly reverse: ReverseProcess
   /** Whether P is clipped to [-1,1] at every step. Default true. */
   readonly clip?: boolean
+  /** Derivative of the clamps, for attacks that see through saturated pixels. Default 'exact'. */
+  readonly clampGradient?: ClampGradient
   /** Recompute each step in the backward pass instead of storing its activations: same bits, less memory. Default false. */
   readonly checkpointing?: boolean
 }
@@ -34,12 +37,13 @@ export const isStochastic = ({ reverse }: Pick<Purifier, 'reverse'>): boolean =>
  *
  * x: [batch, channels, height, width], pixels in [0,1]; result likewise. Draws `forward` once and, when the reverse process is
  * stochastic, `reverse` at every step but the last, by name (diffusionStep = index of the step). The gradient to x is exact:
- * through every step and every clamp. Throws RangeError when there are no steps, when they do not lead from one to the next
+ * through every step and, unless `clampGradient` says otherwise, every clamp. Throws RangeError when there are no steps, when they do not lead from one to the next
  * down to the clean image, and when `draws` is for another number of images.
  */
 export const purify = (purifier: Purifier, x: Tensor, draws: Draws): Tensor => {
-  const { epsilonTheta, schedule, intervals, reverse, clip = true, checkpointing = false } = purifier
+  const { epsilonTheta, schedule, intervals, reverse, clip = true, clampGradient = 'exact', checkpointing = false } = purifier
   const shape = x.shape.slice(1)
+  const clamp = clampOf(clampGradient)
   const start = firstOf(intervals)
   if (draws.images.length !== x.shape[0]) {
     throw new RangeError(`purify: ${x.shape[0]} images but draws for ${draws.images.length}; give draws.forImages(ids) one id per image`)
@@ -53,12 +57,12 @@ export const purify = (purifier: Purifier, x: Tensor, draws: Draws): Tensor => {
       const epsilon = epsilonTheta(current, new Array<number>(current.shape[0]!).fill(t))
       const z = (): Tensor => draws.normal('reverse', shape, { diffusionStep })
       return reverse.kind === 'ddpm'
-        ? ddpmStep(schedule, current, { t, s, clip, variance: reverse.variance, epsilon, z })
-        : ddimStep(schedule, current, { t, s, clip, eta: reverse.eta, epsilon, z })
+        ? ddpmStep(schedule, current, { t, s, clip, clamp, variance: reverse.variance, epsilon, z })
+        : ddimStep(schedule, current, { t, s, clip, clamp, eta: reverse.eta, epsilon, z })
     }
     xT = checkpointing ? checkpoint(step)(xT) : step(xT)
   })
-  return xT.add(1).mul(0.5).clamp(0, 1)
+  return clamp(xT.add(1).mul(0.5), 0, 1)
 }
 
 /** The first of a chain of steps that ends at the clean image. A gap would pass off one noise level as another. */

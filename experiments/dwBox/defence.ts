@@ -31,6 +31,7 @@ export const loadNetworks = (folders: readonly string[]): Networks => {
     epsilonTheta: modelOf(spec.purifier),
     schedule,
     intervals: paperTimesteps({ tStar: spec.tStar, steps: spec.reverseSteps }),
+    ...(spec.clampGradient && { clampGradient: spec.clampGradient }),
     reverse: spec.reverse === 'ddim' ? { kind: 'ddim', eta: 0 } : { kind: 'ddpm', variance: 'fixedLarge' },
   })
   return {

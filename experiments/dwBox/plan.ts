@@ -1,5 +1,6 @@
 import { dwBoxSettings } from '../../algorithms/attacks/dwBox.ts'
 import type { Norm } from '../../algorithms/attacks/projections.ts'
+import type { ClampGradient } from '../../algorithms/purification/clamp.ts'
 import type { LockSetName } from '../../algorithms/randomness/lockSets.ts'
 import { splitDigits } from '../data/digits.ts'
 import type { AuditOptions } from './options.ts'
@@ -12,6 +13,8 @@ export interface DefenceSpec {
   /** Share of the diffusion time at which purification starts. */
   readonly tStar: number
   readonly reverseSteps: number
+  /** How the attack differentiates the purifier's clamps; exactly by default. */
+  readonly clampGradient?: ClampGradient
 }
 
 export interface AttackSpec {
@@ -109,6 +112,15 @@ export const planRows = (o: AuditOptions): RowSpec[] => {
       pair(`eps${epsilon}`, `epsilon ${epsilon.toFixed(2)}`, {}, { ...attack, epsilon, stepSize: epsilon / 4 }),
     ),
     ...pair('l2', 'l_2, epsilon 0.75', {}, { ...attack, norm: 'l2', epsilon: 0.75, stepSize: 0.1875 }),
+    row('ddpm-vanilla-long', 'DDPM vanilla', defence('vanilla'), {
+      variation: 'attack of 5 times the steps',
+      attack: { ...attack, steps: 5 * o.steps },
+      only: ['DW_Both'],
+    }),
+    row('ddpm-vanilla-straight', 'DDPM vanilla', defence('vanilla', { clampGradient: 'straightThrough' }), {
+      variation: 'attack straight through clamps',
+      only: ['DW_Both'],
+    }),
     control('random-order', 'DDPM ADDT, random order'),
     control('vanilla-all-t', 'DDPM vanilla, all t'),
     control('addt-paper-all-t', 'DDPM ADDT, lambda 0.03, all t'),

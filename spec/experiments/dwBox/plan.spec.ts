@@ -57,6 +57,8 @@ describe('planRows', () => {
       'epsilon 0.10',
       'epsilon 0.20',
       'l_2, epsilon 0.75',
+      'attack of 5 times the steps',
+      'attack straight through clamps',
       'controls',
       'training seed 1',
       'training seed 2',
