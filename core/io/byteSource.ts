@@ -16,11 +16,11 @@ export interface ByteSource {
 }
 
 /** Bytes already in memory. */
-export const memorySource = (bytes: Uint8Array, name: string): ByteSource => ({
-  name,
-  size: bytes.length,
-  read: (begin, end) => bytes.subarray(begin, end),
-})
+export const memorySource = (bytes: Uint8Array, name: string): ByteSource => {
+  // A Node Buffer's `slice` would share memory where a typed array's copies.
+  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return { name, size: plain.length, read: (begin, end) => plain.subarray(begin, end) }
+}
 
 /**
  * Opens a file for the time of `use` and closes it whatever happens.
