@@ -62,8 +62,15 @@ Examples:
       const silent = quiet || json
       const settings = parseAuditOptions({ ...(options.full && fullDefaults), ...options })
       const folders: string[] = weights ?? [shippedWeights]
-      const resumeCommand = commandLine('start', { ...options, weights, out, ...(id && { id }) }, { paths })
-      const more = settings.full ? await makeFullWeights({ out, weights: folders, workers, quiet: silent, resumeCommand }) : []
+      const more: string[] = []
+      if (settings.full) {
+        const interrupt = watchInterrupt({ resumeCommand: commandLine('start', { ...options, weights, out, id }, { paths }) })
+        try {
+          more.push(...(await makeFullWeights({ out, weights: folders, workers, quiet: silent, interrupt })))
+        } finally {
+          interrupt.dispose()
+        }
+      }
       const { results, folder } = await runAudit({
         options: settings,
         out,

@@ -67,11 +67,11 @@ describe('a run stopped with Ctrl-C', () => {
 
     const whole = await callProgram(...run('--id', 'whole', '--workers', '2'))
     expect(whole.code, whole.stderr).toBe(0)
-    const measured = ({ id: _, seconds: __, provenance, ...rest }: AuditResults) => ({ ...rest, provenance: { ...provenance, time: '' } })
+    const measured = ({ id: _, seconds: __, provenance: { seed, backend }, ...rest }: AuditResults) => ({ ...rest, seed, backend })
     expect(measured(resultsOf('stopped'))).toEqual(measured(resultsOf('whole')))
     expect(whole.stdout).toContain(`report   ${inRun('whole', 'report.html')}`)
     expect(readFileSync(inRun('whole', 'report.html'), 'utf8')).toContain('</html>')
-  })
+  }, 120_000)
 })
 
 describe('a training stopped with Ctrl-C', () => {
@@ -88,6 +88,28 @@ describe('a training stopped with Ctrl-C', () => {
     const { step } = loadState(join(out, 'checkpoints', 'classifier.safetensors')).meta as { step: number }
     expect(step).toBeGreaterThanOrEqual(1)
     expect(existsSync(join(out, 'lock'))).toBe(false)
+  })
+})
+
+describe('a full run stopped with Ctrl-C while it trains', () => {
+  it('should stop the training after its step and say how to go on', async () => {
+    const out = join(folder, 'full')
+    const { child, ended } = start('run', '--full', '--workers', '1', '--weights', weights, '--out', out)
+    const training = join(out, 'full-weights', 'seed1')
+    await until(() => existsSync(join(training, 'lock')))
+    child.kill('SIGINT')
+    const { code, stdout, stderr } = await ended
+    expect([code, stdout]).toEqual([130, ''])
+    expect(stderr).toMatch(/\nstopped; what was done is kept, continue with: npm start -- --full --weights \S+ --out \S+full\n$/)
+    expect(stderr).not.toContain('npm run train')
+    expect(loadState(join(training, 'checkpoints', 'base-seed1.safetensors')).meta).toMatchObject({ step: expect.any(Number) })
+    expect(existsSync(join(training, 'lock'))).toBe(false)
+  })
+
+  it('should pass on why a training cannot be done', async () => {
+    const { code, stderr } = await callProgram('run', '--full', '--quiet', '--workers', '1', '--weights', weights, '--out', '/dev/null/x')
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^cannot write to \/dev\/null\/x\/full-weights\/seed1 \(.*\); choose another folder with --out\n$/)
   })
 })
 

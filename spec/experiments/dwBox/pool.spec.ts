@@ -30,7 +30,7 @@ afterEach(() => {
   started.length = 0
 })
 
-const o = parseAuditOptions({ images: 3, imagesDeterministic: 3, steps: 2, eotSamples: 2, reverseSteps: 2, reportDraws: 2 })
+const o = parseAuditOptions({ images: 3, imagesDeterministic: 3, steps: 1, eotSamples: 2, reverseSteps: 1, reportDraws: 2 })
 const plan = planUnits(planRows(o), o)
 const units = [
   'accuracy/undefended/White/0',
