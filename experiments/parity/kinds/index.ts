@@ -1,7 +1,11 @@
 import type { ParityKind } from '../kind.ts'
+import { cgpo } from './cgpo.ts'
+import { ncsnpp } from './ncsnpp.ts'
+import { rbgm } from './rbgm.ts'
+import { schedulers } from './schedulers.ts'
 import { timestepEmbedding } from './timestepEmbedding.ts'
 import { unet2d } from './unet2d.ts'
 import { wide, wrn } from './wideResNet.ts'
 
 /** Every kind of golden vectors that can be checked; the first whose pattern fits a stem is taken. */
-export const KINDS: readonly ParityKind[] = [unet2d, wrn, wide, timestepEmbedding]
+export const KINDS: readonly ParityKind[] = [unet2d, wrn, wide, timestepEmbedding, schedulers, rbgm, cgpo]
