@@ -7,7 +7,7 @@ import { dwBoth, white } from '../../../algorithms/randomness/lockSets.ts'
 import { grad, type Tensor, tidy, useBackend } from '../../../core/index.ts'
 import { crossEntropy } from '../../../core/nn/crossEntropy.ts'
 import { backendsUnderTest } from '../../support/backends.ts'
-import { expectAllNear, largest } from '../../support/numbers.ts'
+import { dot, expectAllNear, largest } from '../../support/numbers.ts'
 import { runs } from '../../support/replay.ts'
 import { gaussian, linearClassifier, pixels, purifierOf, smallEpsilon } from '../fixtures.ts'
 
@@ -92,6 +92,22 @@ describe.each(backendsUnderTest)('EoT on %s', backend => {
     const alone = x.slice([1, 0, 0, 0], [1, 1, 3, 3])
     const together = await eotGradient(loss(3, [4, 9]), x, { eotSamples: 3 }).gradient.data()
     expect([...(await eotGradient(loss(3, [9]), alone, { eotSamples: 3 }).gradient.data())]).toEqual([...together.slice(9)])
+  })
+
+  it('should compare halves by their direction alone, image by image', async () => {
+    await useBackend(backend)
+    await fc.assert(
+      fc.asyncProperty(fc.nat(1e6), fc.constantFrom(0.25, 8), async (seed, scale) => {
+        const [a, b] = [gaussian(seed, 'a', shape), gaussian(seed, 'b', shape)]
+        const [va, vb] = [await a.data(), await b.data()]
+        const expected = [0, 9].map(from => {
+          const [x, y] = [va.slice(from, from + 9), vb.slice(from, from + 9)]
+          return dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y))
+        })
+        expectAllNear(await halvesCosine([a, b.mul(scale)]).data(), expected, tolerance)
+      }),
+      { numRuns: runs(10) },
+    )
   })
 
   it('should refuse a number of samples that is not a whole number >= 1', async () => {

@@ -124,7 +124,7 @@ describe.each(backendsUnderTest)('PGD on %s', backend => {
           ...(await loss((await pgd(loss, x, { ...budget, norm, ...o })).xAdv, 0, 0).data()),
         ]
         for (const grid of [
-          [0, 1, 3, 6].map(steps => ({ steps })),
+          [0, 1, 2, 3, 6].map(steps => ({ steps })),
           [0, 0.01, 0.05, 0.5].map(epsilon => ({ epsilon, stepSize: epsilon })),
         ]) {
           let before = await reached(grid[0]!)
