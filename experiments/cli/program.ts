@@ -2,6 +2,8 @@ import { Command } from 'commander'
 import { auditCommand } from '../audit/command.ts'
 import { trainCommand } from '../digits/command.ts'
 import { runCommand } from '../dwBox/command.ts'
+import { evaluateCommand } from '../evaluate/command.ts'
+import { inspectCommand } from '../inspect/command.ts'
 import { parityCommand } from '../parity/command.ts'
 
 /** How a command is called from a checkout: nothing is installed, package.json has a script for each. */
@@ -16,7 +18,7 @@ export const createProgram = (): Command => {
     .description('Robustness of diffusion-based purification, measured')
     .exitOverride()
     .configureHelp({ commandUsage: usageOf })
-  for (const command of [runCommand(), trainCommand(), parityCommand(), auditCommand()])
+  for (const command of [runCommand(), trainCommand(), evaluateCommand(), parityCommand(), inspectCommand(), auditCommand()])
     program.addCommand(command.copyInheritedSettings(program))
   return program
 }

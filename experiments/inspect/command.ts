@@ -1,0 +1,23 @@
+import { Command } from 'commander'
+import { inspectCheckpoint } from '../../core/io/checkpointFile.ts'
+import { formatInspection, inspection } from './inspection.ts'
+
+interface Options {
+  readonly json?: boolean
+  readonly inert?: boolean
+  readonly stateDict?: string
+}
+
+/** `inspect <file>`: what is in a checkpoint, and whose it is, without loading its weights. */
+export const inspectCommand = (): Command =>
+  new Command('inspect')
+    .description('list the tensors of a checkpoint and guess its network, without loading the weights')
+    .argument('<file>', 'a safetensors or PyTorch checkpoint')
+    .option('--json', 'print the answer as JSON')
+    .option('--inert', 'keep objects of unknown classes as inert data (unknownClasses "inert"), as files of whole modules need')
+    .option('--state-dict <keys>', 'where the state dict lies, as keys joined by dots (stateDictKey)')
+    .action((file: string, { json, inert, stateDict }: Options) => {
+      const summary = inspectCheckpoint(file, { unknownClasses: inert ? 'inert' : 'refuse', stateDictKey: stateDict })
+      const answer = inspection(file, summary)
+      process.stdout.write(`${json ? JSON.stringify(answer, null, 2) : formatInspection(answer)}\n`)
+    })
