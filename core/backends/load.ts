@@ -4,6 +4,11 @@ const makers: Record<string, () => Promise<Backend>> = {
   reference: async () => (await import('./reference/reference.ts')).createReference(),
   fakeAsync: async () => (await import('./reference/reference.ts')).createFakeAsync(),
   cpu: async () => (await import('./cpu/cpu.ts')).createCpu(),
+  gpu: async () => (await import('./gpu/gpu.ts')).createGpu('best'),
+  'gpu:webgpu': async () => (await import('./gpu/gpu.ts')).createGpu('webgpu'),
+  'gpu:headlessgl': async () => (await import('./gpu/gpu.ts')).createGpu('headlessgl'),
+  'gpu:webasm': async () => (await import('./gpu/gpu.ts')).createGpu('webasm'),
+  'gpu:cpu': async () => (await import('./gpu/gpu.ts')).createGpu('cpu'),
 }
 
 const loaded = new Map<string, Promise<Backend>>()
