@@ -1,5 +1,7 @@
 import type { ParityKind } from '../kind.ts'
 import { cgpo } from './cgpo.ts'
+import { dwBox } from './dwBox.ts'
+import { edmNet } from './edmNet.ts'
 import { ncsnpp } from './ncsnpp.ts'
 import { rbgm } from './rbgm.ts'
 import { schedulers } from './schedulers.ts'
@@ -8,4 +10,4 @@ import { unet2d } from './unet2d.ts'
 import { wide, wrn } from './wideResNet.ts'
 
 /** Every kind of golden vectors that can be checked; the first whose pattern fits a stem is taken. */
-export const KINDS: readonly ParityKind[] = [unet2d, wrn, wide, timestepEmbedding, schedulers, rbgm, cgpo]
+export const KINDS: readonly ParityKind[] = [unet2d, ncsnpp, edmNet, wrn, wide, timestepEmbedding, schedulers, rbgm, cgpo, dwBox]

@@ -1,0 +1,126 @@
+/** Configuration of an EDM network, named as in the origin's `network_kwargs`, with the origin's defaults of SongUNet. */
+export interface EdmNetConfig {
+  /** How the network is scaled around its input and output; see preconditioning.ts. */
+  readonly precond: 'vp' | 've' | 'edm'
+  readonly img_resolution: number
+  readonly img_channels: number
+  /** Number of classes; 0: unconditional. */
+  readonly label_dim: number
+  /** Length of the augmentation labels; 0: none. */
+  readonly augment_dim: number
+  /** Channels of the first level. */
+  readonly model_channels: number
+  /** Channels of each level, in multiples of model_channels. */
+  readonly channel_mult: readonly number[]
+  /** Channels of the noise embedding after its linear maps, in multiples of model_channels. */
+  readonly channel_mult_emb: number
+  readonly num_blocks: number
+  /** Sides of the feature maps that attend. */
+  readonly attn_resolutions: readonly number[]
+  readonly dropout: number
+  readonly embedding_type: 'positional' | 'fourier'
+  /** Channels of the noise embedding before its linear maps: 1 for DDPM++, 2 for NCSN++. */
+  readonly channel_mult_noise: number
+  /** How shrunken copies of the input enter the levels: standard for DDPM++, residual for NCSN++. */
+  readonly encoder_type: 'standard' | 'skip' | 'residual'
+  /** Whether the output grows over the levels (`skip`). */
+  readonly decoder_type: 'standard' | 'skip'
+  /** Filter taps of resampling: [1,1] for DDPM++, [1,3,3,1] for NCSN++. */
+  readonly resample_filter: readonly number[]
+  /** Deviation of the images that `edm` preconditioning expects. */
+  readonly sigma_data: number
+  /** The VP SDE of `vp` preconditioning: beta(t) = beta_min + beta_d t, labels up to M - 1. */
+  readonly beta_d: number
+  readonly beta_min: number
+  readonly M: number
+}
+
+const DEFAULTS: EdmNetConfig = {
+  precond: 'edm',
+  img_resolution: 32,
+  img_channels: 3,
+  label_dim: 0,
+  augment_dim: 0,
+  model_channels: 128,
+  channel_mult: [1, 2, 2, 2],
+  channel_mult_emb: 4,
+  num_blocks: 4,
+  attn_resolutions: [16],
+  dropout: 0.1,
+  embedding_type: 'positional',
+  channel_mult_noise: 1,
+  encoder_type: 'standard',
+  decoder_type: 'standard',
+  resample_filter: [1, 1],
+  sigma_data: 0.5,
+  beta_d: 19.9,
+  beta_min: 0.1,
+  M: 1000,
+}
+
+/** The CIFAR-10 networks of the origin without their preconditioning, whose published checkpoints come with `edm`. */
+export const edmArchitectures = {
+  /** DDPM++. */
+  vp: { channel_mult: [2, 2, 2], augment_dim: 9 },
+  /** NCSN++. */
+  ve: {
+    channel_mult: [2, 2, 2],
+    augment_dim: 9,
+    embedding_type: 'fourier',
+    channel_mult_noise: 2,
+    encoder_type: 'residual',
+    resample_filter: [1, 3, 3, 1],
+  },
+} as const satisfies Readonly<Record<string, Partial<EdmNetConfig>>>
+
+const CHOICES: Readonly<Record<string, readonly unknown[]>> = {
+  precond: ['vp', 've', 'edm'],
+  embedding_type: ['positional', 'fourier'],
+  encoder_type: ['standard', 'skip', 'residual'],
+  decoder_type: ['standard', 'skip'],
+}
+
+/** Options of the origin of which only one value exists here; another value would silently be a different network. */
+const FIXED: Readonly<Record<string, unknown>> = { model_type: 'SongUNet' }
+
+/** Options that do not change the network in float32 outside training. */
+const IGNORED = ['use_fp16', 'label_dropout', 'sigma_min', 'sigma_max', 'epsilon_t', 'class_name']
+
+const fail = (rule: string, remedy: string): never => {
+  throw new Error(`edmNet config: ${rule}; ${remedy}`)
+}
+
+/**
+ * The complete configuration from a part of it.
+ * Throws when a name is unknown, a value is not supported, or the parts contradict each other.
+ */
+export const edmNetConfig = (given: Readonly<Record<string, unknown>>): EdmNetConfig => {
+  for (const [name, value] of Object.entries(given)) {
+    if (Object.hasOwn(FIXED, name)) {
+      if (value !== FIXED[name]) fail(`${name} is ${JSON.stringify(value)}`, `only ${JSON.stringify(FIXED[name])} is supported`)
+    } else if (!Object.hasOwn(DEFAULTS, name) && !IGNORED.includes(name)) {
+      fail(`there is no option "${name}"`, `use ${Object.keys(DEFAULTS).join(', ')}`)
+    }
+  }
+  const known = Object.entries(given).filter(([name]) => Object.hasOwn(DEFAULTS, name))
+  const config: EdmNetConfig = { ...DEFAULTS, ...Object.fromEntries(known) }
+  check(config)
+  return config
+}
+
+const check = (c: EdmNetConfig): void => {
+  for (const [name, choices] of Object.entries(CHOICES)) {
+    const value = c[name as keyof EdmNetConfig]
+    if (!choices.includes(value)) fail(`${name} is ${JSON.stringify(value)}`, `use ${choices.join(' or ')}`)
+  }
+  if (c.channel_mult.length === 0) fail('channel_mult is empty', 'give one multiple of model_channels per level')
+  const divisor = 2 ** (c.channel_mult.length - 1)
+  if (c.img_resolution % divisor !== 0) {
+    fail(`img_resolution ${c.img_resolution} cannot be halved ${c.channel_mult.length - 1} times`, `choose a multiple of ${divisor}`)
+  }
+  const taps = c.resample_filter
+  if (taps.length === 0 || taps.length % 2 !== 0 || taps.some((tap, i) => tap !== taps[taps.length - 1 - i])) {
+    fail(`resample_filter [${taps}] is not symmetric of even length`, 'use [1,1] or [1,3,3,1]')
+  }
+  if (c.model_channels % 4 !== 0) fail(`model_channels ${c.model_channels} is no multiple of 4`, 'group norm takes groups of four or more')
+}

@@ -1,0 +1,21 @@
+import type { Tensor } from '../../../core/index.ts'
+import { dropout, groupNormLayer, type Scope } from '../../../core/nn/index.ts'
+import { foldIn, type Key } from '../../../core/random/key.ts'
+import type { EdmNetConfig } from './config.ts'
+
+/** What every block of one forward pass shares. */
+export interface EdmContext {
+  readonly config: EdmNetConfig
+  /** The noise embedding, [batch, model_channels channel_mult_emb]. */
+  readonly embedding: Tensor
+  /** Present in training; each layer folds its own name into it. */
+  readonly dropoutKey: Key | undefined
+}
+
+/** Dropout of one layer, nothing without a key. */
+export const layerDropout = (x: Tensor, layer: Scope, { config, dropoutKey }: EdmContext): Tensor =>
+  dropoutKey && config.dropout > 0 ? dropout(x, config.dropout, foldIn(dropoutKey, layer.path)) : x
+
+/** Group norm of the origin: groups of four channels or more, at most 32 groups. */
+export const norm = (x: Tensor, layer: Scope, { silu }: { readonly silu: boolean }): Tensor =>
+  groupNormLayer(x, layer, { groups: Math.min(32, Math.floor(x.shape[1]! / 4)), epsilon: 1e-6, silu })
