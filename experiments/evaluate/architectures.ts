@@ -1,0 +1,94 @@
+import type { ClassifierNetwork } from '../../algorithms/models/classifierNetwork.ts'
+import { createResNet } from '../../algorithms/models/resNet.ts'
+import { createWideResNet } from '../../algorithms/models/wideResNet.ts'
+import { UsageError } from '../support/errors.ts'
+
+/** Per channel, in pixels of [0, 1]: a network sees (pixel - mean) / std. */
+export interface Normalisation {
+  readonly mean: readonly number[]
+  readonly std: readonly number[]
+}
+
+/** A network by its name on the command line, and what its published checkpoints expect. */
+export interface Architecture {
+  readonly network: ClassifierNetwork
+  readonly normalisation: Normalisation
+}
+
+/** What a network cannot know by its name. */
+export interface DataFacts {
+  readonly channels: number
+  readonly classes: number
+}
+
+const none: Normalisation = { mean: [0], std: [1] }
+const imagenet: Normalisation = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
+/** Of the CIFAR-10 training images; the deviations are the means of those of single images, as many repositories have them. */
+const cifar: Normalisation = { mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] }
+
+interface Family {
+  readonly pattern: RegExp
+  /** For messages. */
+  readonly names: string
+  readonly make: (numbers: readonly number[], facts: DataFacts) => Architecture
+}
+
+const FAMILIES: readonly Family[] = [
+  {
+    pattern: /^resnet(20|32|44|56|110)$/,
+    names: 'resnet20, resnet32, resnet44, resnet56, resnet110',
+    make: ([depth], { channels, classes }) => ({
+      network: createResNet({ implementation: 'heCifar', depth: depth!, inChannels: channels, classes }),
+      normalisation: imagenet,
+    }),
+  },
+  {
+    pattern: /^resnet(18|34|50|101|152)$/,
+    names: 'resnet18, resnet34, resnet50, resnet101, resnet152',
+    make: ([depth], { channels, classes }) => ({
+      network: createResNet({ implementation: 'cifar', depth: depth!, inChannels: channels, classes }),
+      normalisation: cifar,
+    }),
+  },
+  {
+    pattern: /^resnet(18|34|50|101|152)-imagenet$/,
+    names: 'resnet18-imagenet, ..., resnet152-imagenet',
+    make: ([depth], { channels, classes }) => ({
+      network: createResNet({ implementation: 'imagenet', depth: depth!, inChannels: channels, classes }),
+      normalisation: imagenet,
+    }),
+  },
+  {
+    pattern: /^wrn-(\d{1,3})-(\d{1,2})$/,
+    names: 'wrn-28-10 or any wrn-<depth>-<width> (TRADES)',
+    make: ([depth, widenFactor], { channels, classes }) => ({
+      network: createWideResNet({ implementation: 'wrn', depth: depth!, widenFactor: widenFactor!, inChannels: channels, classes }),
+      normalisation: none,
+    }),
+  },
+  {
+    pattern: /^wide-(\d{1,3})-(\d{1,2})$/,
+    names: 'wide-28-10 or any wide-<depth>-<width> (wide-resnet.pytorch)',
+    make: ([depth, widenFactor], { channels, classes }) => ({
+      network: createWideResNet({ implementation: 'wide', depth: depth!, widenFactor: widenFactor!, inChannels: channels, classes }),
+      normalisation: cifar,
+    }),
+  },
+]
+
+/** The names `architectureOf` takes, one family per line. */
+export const architectureNames = (): string[] => FAMILIES.map(({ names }) => names)
+
+/** The network of a name such as `resnet20` or `wrn-28-10`. @throws UsageError when there is none */
+export const architectureOf = (name: string, facts: DataFacts): Architecture => {
+  for (const { pattern, make } of FAMILIES) {
+    const match = pattern.exec(name)
+    if (!match) continue
+    try {
+      return make(match.slice(1).map(Number), facts)
+    } catch (cause) {
+      throw new UsageError(`--arch ${name}: ${(cause as Error).message}`, 'see npm run evaluate -- --help')
+    }
+  }
+  throw new UsageError(`there is no architecture "${name}"`, `use ${architectureNames().join('; ')}`)
+}

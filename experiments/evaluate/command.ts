@@ -1,0 +1,118 @@
+import { Command, Option } from 'commander'
+import { purifiedClassifier, undefended } from '../../algorithms/evaluation/defence.ts'
+import { useBackend } from '../../core/index.ts'
+import { number, wholeNumber } from '../cli/arguments.ts'
+import { DATASETS, type DatasetName } from '../data/datasets.ts'
+import { UsageError } from '../support/errors.ts'
+import { createProgress } from '../support/progress.ts'
+import { collectProvenance } from '../support/provenance.ts'
+import { architectureNames, architectureOf, type Normalisation } from './architectures.ts'
+import { evaluateClean } from './evaluateClean.ts'
+import { formatAccuracy } from './format.ts'
+import { loadWeights } from './loadWeights.ts'
+import { checkNormalisation, normalisedClassifier } from './normalised.ts'
+import { loadPurifier, type PurifierOptions } from './purifier.ts'
+
+interface Options extends Partial<PurifierOptions> {
+  readonly arch: string
+  readonly checkpoint: string
+  readonly dataset: DatasetName
+  readonly data: readonly string[]
+  readonly classes?: number
+  readonly stateDict?: string
+  readonly wholeModule?: boolean
+  readonly limit?: number
+  readonly batch: number
+  readonly mean?: readonly number[]
+  readonly std?: readonly number[]
+  readonly seed: number
+  readonly backend: string
+  readonly json?: boolean
+  readonly quiet?: boolean
+}
+
+const numbers = (text: string, before: readonly number[] = []): number[] => [...before, number(text)]
+
+/** The purifier options if one is wanted. @throws UsageError when only a part of them is given */
+const purifierOptions = (o: Options): PurifierOptions | null => {
+  if (o.purify !== undefined && o.purifier === undefined)
+    throw new UsageError(`--purify ${o.purify} has no model`, 'name its folder with --purifier')
+  if (o.purifier !== undefined && o.purify === undefined) throw new UsageError('--purifier is given without --purify', 'add --purify ddpm')
+  return o.purify === undefined ? null : (o as Options & PurifierOptions)
+}
+
+/** The options that decide the result. */
+const reported = ({ json, quiet, purify, purifier, tStar, steps, variance, seed, ...rest }: Options, seen: Normalisation): object => ({
+  ...rest,
+  ...seen,
+  ...(purify !== undefined && { purify, purifier, tStar, steps, seed, ...(purify === 'ddpm' && { variance }) }),
+})
+
+const evaluate = async (o: Options): Promise<void> => {
+  const wanted = purifierOptions(o)
+  const kind = DATASETS[o.dataset]
+  const { network, normalisation } = architectureOf(o.arch, { channels: kind.channels, classes: o.classes ?? kind.classes })
+  const seen = { mean: o.mean ?? normalisation.mean, std: o.std ?? normalisation.std }
+  checkNormalisation(seen, kind.channels)
+  await useBackend(o.backend)
+  const data = kind.load({ paths: o.data, limit: o.limit })
+  const parameters = loadWeights(
+    o.checkpoint,
+    { ...network.parameterShapes(), ...network.bufferShapes() },
+    { ...(o.stateDict !== undefined && { stateDictKey: o.stateDict }), unknownClasses: o.wholeModule ? 'inert' : 'refuse' },
+  )
+  const classifier = normalisedClassifier(network, parameters, seen)
+  const defence = wanted ? purifiedClassifier(loadPurifier(wanted, data), classifier) : undefended(classifier)
+  const progress = createProgress({ label: o.arch, total: data.count, unit: 'images', silent: Boolean(o.json || o.quiet) })
+  try {
+    const result = await evaluateClean(defence, data, {
+      batch: o.batch,
+      seed: o.seed,
+      onBatch: (images, accuracy) => progress.advance(images, `accuracy ${(100 * accuracy).toFixed(1)} %`),
+    })
+    progress.finish()
+    const report = { ...result, options: reported(o, seen), provenance: collectProvenance({ seed: o.seed, backend: o.backend }) }
+    process.stdout.write(o.json ? `${JSON.stringify(report, null, 2)}\n` : formatAccuracy(result, { ...o, purifier: wanted }))
+  } finally {
+    progress.stop()
+  }
+}
+
+/** `evaluate`: the accuracy of a published classifier, with or without a purifier in front. */
+export const evaluateCommand = (): Command =>
+  new Command('evaluate')
+    .description('accuracy of a published classifier on a data set, with or without a purifier in front')
+    .requiredOption('--arch <name>', architectureNames().join('; '))
+    .requiredOption('--checkpoint <file>', 'safetensors or PyTorch file')
+    .addOption(new Option('--dataset <name>', 'kind of data').choices(Object.keys(DATASETS)).default('cifar10'))
+    .option('--data <files...>', 'files of the data set', [])
+    .option('--classes <n>', 'classes the classifier knows (default: those of the data set)', wholeNumber(2))
+    .option('--state-dict <key>', 'where the state dict lies in a PyTorch file, if not in the usual places')
+    .option('--whole-module', 'take the parameters of a PyTorch file that holds a whole module; its code is never run')
+    .option('--limit <n>', 'take the first n images only', wholeNumber(1))
+    .option('--batch <n>', 'images at a time', wholeNumber(1), 64)
+    .option('--mean <numbers...>', 'subtracted from pixels in [0,1], per channel (default: as the architecture expects)', numbers)
+    .option('--std <numbers...>', 'divides them then', numbers)
+    .addOption(new Option('--purify <process>', 'purify images first, by this reverse process').choices(['ddpm', 'ddim']))
+    .option('--purifier <folder>', 'config.json and weights of the diffusion model, as diffusers saves them')
+    .option('--t-star <share>', 'share of the diffusion time to which images are noised', number, 0.1)
+    .option('--steps <n>', 'reverse steps from there', wholeNumber(1), 100)
+    .addOption(new Option('--variance <kind>', 'of the DDPM steps').choices(['fixedLarge', 'fixedSmall']).default('fixedLarge'))
+    .option('--seed <n>', 'seed of the noise', wholeNumber(0), 0)
+    .addOption(new Option('--backend <name>', 'what computes').choices(['cpu', 'reference']).default('cpu'))
+    .option('--json', 'print the result, its options and what it was computed with as JSON')
+    .option('--quiet', 'no progress bar')
+    .addHelpText(
+      'after',
+      `
+Files of each data set:
+${Object.entries(DATASETS)
+  .map(([name, { files }]) => `  ${name.padEnd(8)} ${files}`)
+  .join('\n')}
+
+Examples:
+  npm run evaluate -- --arch resnet20 --checkpoint resnet20-12fca82f.th --data test_batch.bin
+  npm run evaluate -- --arch resnet18 --checkpoint ckpt.pth --data test_batch.bin --limit 1000 --json
+  npm run evaluate -- --arch wrn-28-10 --checkpoint wrn.pt --data test_batch.bin --purify ddpm --purifier ddpm-cifar10-32 --steps 10`,
+    )
+    .action(evaluate)
