@@ -14,6 +14,15 @@ const largestDivided = 2 ** 20
 /** floor(a / b) of a non-negative integer expression below 2^20, as an integer expression. */
 export const quotient = (a: string, b: number): string => (b === 1 ? a : `(Math.floor((${a} + 0.5) / ${b}) | 0)`)
 
+/**
+ * A loop counter as an integer expression. gpu.js may keep counters in float32, so that they are whole only below 2^24, and
+ * computes with them in float32 unless told otherwise.
+ */
+export const counter = (name: string): string => `(${name} | 0)`
+
+/** Whether loops of these lengths can be counted: a float32 counter would never get beyond 2^24. */
+export const areCountable = (...lengths: readonly number[]): boolean => lengths.every(length => length < 2 ** 24)
+
 /** Coordinates of the axes `sizes` that share one thread index. */
 const split = (thread: string, sizes: readonly number[]): string[] =>
   sizes.map((size, i) => {
@@ -39,8 +48,8 @@ const divided = (run: readonly number[]): number => (run.length === 1 ? 0 : size
  * Threads for an array of these axes, outermost first. gpu.js has three thread axes, so with more than three array axes
  * neighbours share one. Undefined when more than 2^20 threads would have to be divided.
  *
- * Integer literals and thread indices are all that coordinates consist of: gpu.js keeps such an expression in integers,
- * while one local variable turns it into float32, which is wrong past 2^24 elements.
+ * Integer literals, thread indices and `| 0` are all that coordinates consist of: gpu.js keeps such an expression in
+ * integers, while one local variable turns it into float32, which is wrong past 2^24 elements.
  */
 export const planGrid = (sizes: readonly number[]): Grid | undefined => {
   if (sizes.length === 0) return { threads: [1], coordinates: [] }

@@ -2,7 +2,7 @@ import { emitGpu } from '../../expr/emitGpu.ts'
 import { type Expr, input } from '../../expr/expr.ts'
 import { type Shape, sizeOf, stridesOf } from '../../shape.ts'
 import type { Device, DeviceArray, GpuArray, GpuKernel } from './device.ts'
-import { indexText, planGrid } from './grid.ts'
+import { counter, indexText, planGrid } from './grid.ts'
 import { mapViews } from './map.ts'
 import { collapse, mostInputs, type View } from './view.ts'
 
@@ -44,7 +44,7 @@ const reducePass = (device: Device, { combine, kept, length, views, expr = input
   const element = (i: number, k: string): string => {
     const at = indexText(grid.coordinates, collapsed.views[i]!.strides, collapsed.views[i]!.offset)
     const { step } = views[i]!
-    return `x${i}[${at}${step === 0 || k === '0' ? '' : ` + ${k} * ${step}`}]`
+    return `x${i}[${at}${step === 0 || k === '0' ? '' : ` + ${counter(k)} * ${step}`}]`
   }
   const emit = (k: string, prefix: string) => emitGpu(expr, { input: i => element(i, k), param: i => `p${i}`, prefix })
   const [first, next] = [emit('0', 'a'), emit('k', 'v')]
@@ -54,7 +54,7 @@ const reducePass = (device: Device, { combine, kept, length, views, expr = input
   const body = `${first.statements.join('\n')}
 let total = ${first.result};
 for (let k = 1; k < ${Math.min(chunk, length)}; k++) {
-${split && length % chunk !== 0 ? `if ((${position}) * ${chunk} + k < ${length}) {\n${loop}\n}` : loop}
+${split && length % chunk !== 0 ? `if ((${position}) * ${chunk} + ${counter('k')} < ${length}) {\n${loop}\n}` : loop}
 }
 return total;`
   return device.launch(
