@@ -56,7 +56,8 @@ export const faithfulTimesteps = ({
   return all.slice(first).map(t => ({ t, s: t - ratio }))
 }
 
-const roundHalfToEven = (x: number): number => {
+/** To the nearest integer; halves go to the even one, as in Python. */
+export const roundHalfToEven = (x: number): number => {
   const low = Math.floor(x)
   if (x - low === 0.5) return low % 2 === 0 ? low : low + 1
   return Math.round(x)
