@@ -18,6 +18,16 @@ export const gamma = (schedule: Schedule, t: number): number => {
   return Math.sqrt(abar) / Math.sqrt(1 - abar)
 }
 
+/** lambda_unit gamma within the bounds. Throws RangeError unless 0 <= min <= max <= 1 and unit >= 0. */
+export const modulated = (ratio: number, { lambdaUnit, lambdaMin, lambdaMax }: Modulation = paperModulation): number => {
+  if (!(lambdaUnit >= 0 && lambdaMin >= 0 && lambdaMin <= lambdaMax && lambdaMax <= 1)) {
+    throw new RangeError(
+      `lambda: needs lambdaUnit >= 0 and 0 <= lambdaMin <= lambdaMax <= 1, got ${lambdaUnit}, ${lambdaMin}, ${lambdaMax}; the paper uses 0.03, 0, 0.3`,
+    )
+  }
+  return Math.min(Math.max(lambdaUnit * ratio, lambdaMin), lambdaMax)
+}
+
 /**
  * How much of the training noise at timestep t is adversarial.
  *
@@ -28,11 +38,4 @@ export const gamma = (schedule: Schedule, t: number): number => {
  * In [lambdaMin, lambdaMax], non-increasing in t. Where it is not clipped, the perturbation that it puts into the image
  * has the same size lambda_unit (RMS, in [-1,1] units) at every t. Throws RangeError unless 0 <= min <= max <= 1, unit >= 0.
  */
-export const lambda = (schedule: Schedule, t: number, { lambdaUnit, lambdaMin, lambdaMax }: Modulation = paperModulation): number => {
-  if (!(lambdaUnit >= 0 && lambdaMin >= 0 && lambdaMin <= lambdaMax && lambdaMax <= 1)) {
-    throw new RangeError(
-      `lambda: needs lambdaUnit >= 0 and 0 <= lambdaMin <= lambdaMax <= 1, got ${lambdaUnit}, ${lambdaMin}, ${lambdaMax}; the paper uses 0.03, 0, 0.3`,
-    )
-  }
-  return Math.min(Math.max(lambdaUnit * gamma(schedule, t), lambdaMin), lambdaMax)
-}
+export const lambda = (schedule: Schedule, t: number, modulation?: Modulation): number => modulated(gamma(schedule, t), modulation)
