@@ -70,7 +70,10 @@ describe('runPool', () => {
   it('should fail when a worker dies, naming its unit, and stop the others', async () => {
     const long = units.map(unit => ({ ...unit, row: { ...unit.row, attack: { ...unit.row.attack, steps: 100_000 } } }))
     const act = run(long, { workers: 2 })
-    for (const child of started) child.on('message', message => 'work' in (message as object) && child.kill('SIGKILL'))
+    const working = new Promise<ChildProcess>(resolve => {
+      for (const child of started) child.on('message', message => 'work' in (message as object) && resolve(child))
+    })
+    working.then(child => child.kill('SIGKILL'))
     await expect(act).rejects.toThrow(
       /^a worker process ended with SIGKILL while computing accuracy\/(undefended|ddpm-vanilla)\/White\/0; run the same command again/,
     )

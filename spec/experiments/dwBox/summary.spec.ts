@@ -76,6 +76,11 @@ describe('pairedComparison', () => {
     expect(pairedComparison(a, b).mcnemar).toMatchObject({ onlyA: 1, onlyB: 2 })
   })
 
+  it('should take half of the draws for right', () => {
+    const { mcnemar } = pairedComparison(settingOf('White', ['10', '10']), settingOf('White', ['00', '01']))
+    expect(mcnemar).toMatchObject({ onlyA: 1, onlyB: 0 })
+  })
+
   it('should give the exact p-value: six to none is 2 / 2^6', () => {
     const { mcnemar } = pairedComparison(settingOf('White', firstRight(0, 6)), settingOf('White', firstRight(6, 6)))
     expect(mcnemar).toMatchObject({ onlyA: 0, onlyB: 6 })
