@@ -1,5 +1,7 @@
 import type { ClassifierNetwork } from '../../algorithms/models/classifierNetwork.ts'
-import { createResNet } from '../../algorithms/models/resNet.ts'
+import { createResNet, type ResNetImplementation } from '../../algorithms/models/resNet.ts'
+import { createVgg, type VggConfig } from '../../algorithms/models/vgg.ts'
+import { createVit } from '../../algorithms/models/vit.ts'
 import { createWideResNet } from '../../algorithms/models/wideResNet.ts'
 import { UsageError } from '../support/errors.ts'
 
@@ -30,49 +32,64 @@ interface Family {
   readonly pattern: RegExp
   /** For messages. */
   readonly names: string
-  readonly make: (numbers: readonly number[], facts: DataFacts) => Architecture
+  readonly normalisation: Normalisation
+  /** From the numbers in the name. */
+  readonly make: (numbers: readonly number[], facts: DataFacts) => ClassifierNetwork
 }
+
+const resNets =
+  (implementation: ResNetImplementation): Family['make'] =>
+  ([depth], { channels, classes }) =>
+    createResNet({ implementation, depth: depth!, inChannels: channels, classes })
+
+const wideResNets =
+  (implementation: 'wrn' | 'wide'): Family['make'] =>
+  ([depth, widenFactor], { channels, classes }) =>
+    createWideResNet({ implementation, depth: depth!, widenFactor: widenFactor!, inChannels: channels, classes })
 
 const FAMILIES: readonly Family[] = [
   {
     pattern: /^resnet(20|32|44|56|110)$/,
     names: 'resnet20, resnet32, resnet44, resnet56, resnet110',
-    make: ([depth], { channels, classes }) => ({
-      network: createResNet({ implementation: 'heCifar', depth: depth!, inChannels: channels, classes }),
-      normalisation: imagenet,
-    }),
+    normalisation: imagenet,
+    make: resNets('heCifar'),
   },
   {
     pattern: /^resnet(18|34|50|101|152)$/,
     names: 'resnet18, resnet34, resnet50, resnet101, resnet152',
-    make: ([depth], { channels, classes }) => ({
-      network: createResNet({ implementation: 'cifar', depth: depth!, inChannels: channels, classes }),
-      normalisation: cifar,
-    }),
+    normalisation: cifar,
+    make: resNets('cifar'),
   },
   {
     pattern: /^resnet(18|34|50|101|152)-imagenet$/,
     names: 'resnet18-imagenet, ..., resnet152-imagenet',
-    make: ([depth], { channels, classes }) => ({
-      network: createResNet({ implementation: 'imagenet', depth: depth!, inChannels: channels, classes }),
-      normalisation: imagenet,
-    }),
+    normalisation: imagenet,
+    make: resNets('imagenet'),
   },
   {
     pattern: /^wrn-(\d{1,3})-(\d{1,2})$/,
     names: 'wrn-28-10 or any wrn-<depth>-<width> (TRADES)',
-    make: ([depth, widenFactor], { channels, classes }) => ({
-      network: createWideResNet({ implementation: 'wrn', depth: depth!, widenFactor: widenFactor!, inChannels: channels, classes }),
-      normalisation: none,
-    }),
+    normalisation: none,
+    make: wideResNets('wrn'),
   },
   {
     pattern: /^wide-(\d{1,3})-(\d{1,2})$/,
     names: 'wide-28-10 or any wide-<depth>-<width> (wide-resnet.pytorch)',
-    make: ([depth, widenFactor], { channels, classes }) => ({
-      network: createWideResNet({ implementation: 'wide', depth: depth!, widenFactor: widenFactor!, inChannels: channels, classes }),
-      normalisation: cifar,
-    }),
+    normalisation: cifar,
+    make: wideResNets('wide'),
+  },
+  {
+    // The preprocessing of its origin; the paper's scripts leave it out: --mean 0 --std 1.
+    pattern: /^vit-b-16$/,
+    names: 'vit-b-16',
+    normalisation: { mean: [0.5], std: [0.5] },
+    make: (_, { channels, classes }) => createVit({ inChannels: channels, classes }),
+  },
+  {
+    pattern: /^vgg(11|13|16|19)-bn$/,
+    names: 'vgg11-bn, vgg13-bn, vgg16-bn, vgg19-bn',
+    normalisation: imagenet,
+    make: ([depth], { channels, classes }) => createVgg({ depth: depth as VggConfig['depth'], inChannels: channels, classes }),
   },
 ]
 
@@ -81,11 +98,11 @@ export const architectureNames = (): string[] => FAMILIES.map(({ names }) => nam
 
 /** The network of a name such as `resnet20` or `wrn-28-10`. @throws UsageError when there is none */
 export const architectureOf = (name: string, facts: DataFacts): Architecture => {
-  for (const { pattern, make } of FAMILIES) {
+  for (const { pattern, normalisation, make } of FAMILIES) {
     const match = pattern.exec(name)
     if (!match) continue
     try {
-      return make(match.slice(1).map(Number), facts)
+      return { network: make(match.slice(1).map(Number), facts), normalisation }
     } catch (cause) {
       throw new UsageError(`--arch ${name}: ${(cause as Error).message}`, 'see npm run evaluate -- --help')
     }

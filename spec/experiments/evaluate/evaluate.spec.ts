@@ -12,7 +12,9 @@ import { paperTimesteps } from '../../../algorithms/purification/timesteps.ts'
 import { createDraws } from '../../../algorithms/randomness/draws.ts'
 import { type Tensor, tensor, useBackend } from '../../../core/index.ts'
 import { loadSafetensors, saveSafetensors } from '../../../core/io/files.ts'
+import { countParameters } from '../../../core/nn/index.ts'
 import { loadDigits } from '../../../experiments/data/digits.ts'
+import { architectureOf } from '../../../experiments/evaluate/architectures.ts'
 import { formatAccuracy } from '../../../experiments/evaluate/format.ts'
 import { callProgram } from '../cli/callProgram.ts'
 import { classifier, saveClassifier, saveDiffusersFolder, unet } from './checkpoints.ts'
@@ -256,6 +258,27 @@ describe('an evaluation that cannot be done', () => {
       stdout: '',
       stderr: `${path}: tensor "fc.bias" is NaN at index 3; fetch or train it again\n`,
     })
+  })
+})
+
+describe('architectureOf', () => {
+  it.each([
+    ['resnet20', 269_722],
+    ['resnet18', 11_173_962],
+    ['wrn-28-10', 36_479_194],
+    ['wide-28-10', 36_489_290],
+    ['vit-b-16', 85_806_346],
+  ])('should know %s with its published number of parameters', (name, published) => {
+    const { network } = architectureOf(name, { channels: 3, classes: 10 })
+    expect(countParameters(network.parameterShapes())).toBe(published)
+  })
+
+  it.each([
+    ['resnet50-imagenet', 25_557_032, 0.485],
+    ['vgg16-bn', 138_365_992, 0.485],
+  ])('should give %s the classes and the normalisation that are asked for', (name, published, mean) => {
+    const { network, normalisation } = architectureOf(name, { channels: 3, classes: 1000 })
+    expect([countParameters(network.parameterShapes()), normalisation.mean[0]]).toEqual([published, mean])
   })
 })
 
