@@ -3,6 +3,7 @@ import { auditCommand } from '../audit/command.ts'
 import { trainCommand } from '../digits/command.ts'
 import { runCommand } from '../dwBox/command.ts'
 import { evaluateCommand } from '../evaluate/command.ts'
+import { doctorCommand } from '../gpu/command.ts'
 import { inspectCommand } from '../inspect/command.ts'
 import { parityCommand } from '../parity/command.ts'
 
@@ -18,7 +19,15 @@ export const createProgram = (): Command => {
     .description('Robustness of diffusion-based purification, measured')
     .exitOverride()
     .configureHelp({ commandUsage: usageOf })
-  for (const command of [runCommand(), trainCommand(), evaluateCommand(), parityCommand(), inspectCommand(), auditCommand()])
+  for (const command of [
+    runCommand(),
+    trainCommand(),
+    evaluateCommand(),
+    parityCommand(),
+    inspectCommand(),
+    auditCommand(),
+    doctorCommand(),
+  ])
     program.addCommand(command.copyInheritedSettings(program))
   return program
 }

@@ -38,7 +38,7 @@ export const runCommand = (): Command =>
     .addOption(deciding('--t-star <share>', 'share of the diffusion time at which purification starts', number))
     .addOption(deciding('--reverse-steps <n>', 'reverse steps of the purifier', number))
     .addOption(deciding('--report-draws <n>', 'fresh noises on which each image is judged', number))
-    .addOption(deciding('--backend <name>', 'cpu or reference'))
+    .addOption(deciding('--backend <name>', 'cpu, reference, gpu (the best mode present) or gpu:<mode>'))
     .option('--workers <n>', 'processes that work at the same time', wholeNumber(1), availableParallelism())
     .option('--weights <folder...>', 'folders searched for weights instead of those that come with the project')
     .option('--out <folder>', 'where runs are kept', 'runs')

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { linearSchedule } from '../../algorithms/diffusion/schedule.ts'
+import { presentBackend, runBackends } from '../gpu/presentBackend.ts'
 import { UsageError } from '../support/errors.ts'
 import { planRows } from './plan.ts'
 
@@ -27,7 +28,7 @@ export const auditOptions = z.object({
   reverseSteps: wholeNumber(1, 1000).default(5).describe(between(1, 1000)),
   /** Fresh draws on which each image is judged. */
   reportDraws: wholeNumber(1, 1000).default(10).describe(between(1, 1000)),
-  backend: z.enum(['cpu', 'reference']).default('cpu').describe('cpu or reference'),
+  backend: z.enum(runBackends).default('cpu').describe('cpu, reference, gpu or gpu:<mode>'),
   full: z.boolean().default(false).describe('it without a value'),
 })
 
@@ -35,7 +36,7 @@ export type AuditOptions = Readonly<z.infer<typeof auditOptions>>
 
 const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
 
-/** Checks options from the command line; the first fault becomes one line. @throws UsageError */
+/** Checks options from the command line; the first fault becomes one line. @throws UsageError, and UserError when the backend's mode is missing */
 export const parseAuditOptions = (given: Record<string, unknown>): AuditOptions => {
   const result = auditOptions.strict().safeParse(given)
   if (!result.success) {
@@ -46,7 +47,7 @@ export const parseAuditOptions = (given: Record<string, unknown>): AuditOptions 
     throw new UsageError(`${flagOf(name)} is ${JSON.stringify(given[name])}`, `use ${field.description}`)
   }
   assertStepsFit(result.data)
-  return result.data
+  return { ...result.data, backend: presentBackend(result.data.backend) }
 }
 
 /** Every purifier of the plan needs a timestep for each of its reverse steps. */

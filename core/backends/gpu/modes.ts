@@ -18,13 +18,16 @@ const needs: Readonly<Record<Exclude<GpuMode, HostMode>, string>> = {
 
 const isHostMode = (mode: GpuMode): mode is HostMode => (hostModes as readonly string[]).includes(mode)
 
-/** Why a mode cannot run here and what to do, in one line; undefined when it can. */
-export const missingMode = (mode: GpuMode): string | undefined =>
-  isHostMode(mode) ? undefined : `backend gpu:${mode}: the mode is not present, ${needs[mode]}; use gpu:webasm, which needs nothing`
+/** Why a mode cannot run here, and what to do; undefined when it can. */
+export const missingMode = (mode: GpuMode): { readonly what: string; readonly remedy: string } | undefined =>
+  isHostMode(mode)
+    ? undefined
+    : { what: `backend gpu:${mode}: the mode is not present, ${needs[mode]}`, remedy: 'use gpu:webasm, which needs nothing' }
 
 /** The mode that runs, for one that is asked for or, with `best`, the best one present. @throws Error when it is missing */
 export const chooseMode = (asked: GpuMode | 'best'): HostMode => {
   const mode = asked === 'best' ? gpuModes.find(each => missingMode(each) === undefined)! : asked
-  if (!isHostMode(mode)) throw new Error(missingMode(mode))
-  return mode
+  if (isHostMode(mode)) return mode
+  const { what, remedy } = missingMode(mode)!
+  throw new Error(`${what}; ${remedy}`)
 }

@@ -15,7 +15,7 @@ describe('the gpu backend', () => {
 
   it.each(['webgpu', 'headlessgl'] as const)('should say in one line what %s needs', async mode => {
     const refused = await loadBackend(`gpu:${mode}`).catch((error: Error) => error.message)
-    expect(refused).toBe(missingMode(mode))
+    expect(refused).toBe(`${missingMode(mode)!.what}; ${missingMode(mode)!.remedy}`)
     expect(refused).toMatch(new RegExp(`^backend gpu:${mode}: the mode is not present, it needs .*npm package .*; use gpu:webasm`))
     expect(refused).not.toContain('\n')
   })

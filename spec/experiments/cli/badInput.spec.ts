@@ -39,7 +39,7 @@ describe('a command line that cannot be obeyed', () => {
     ['purify', /unknown command 'purify'/],
     ['run --speed 3', /unknown option '--speed'/],
     ['run --preset cifar', /^--preset is "cifar"; use digits\n/],
-    ['run --backend cuda', /^--backend is "cuda"; use cpu or reference\n/],
+    ['run --backend cuda', /^--backend is "cuda"; use cpu, reference, gpu or gpu:<mode>\n/],
     ['run --epsilon -1', /^--epsilon is -1; use a number from 0 to 8/],
     ['run --epsilon tiny', /'--epsilon <radius>' argument 'tiny' is invalid\. Use a number\./],
     ['run --images 1', /^--images is 1; use a whole number from 2 to 500\n/],
@@ -52,6 +52,11 @@ describe('a command line that cannot be obeyed', () => {
   ])('should end with exit code 2 and one line: %s', async (line, message) => {
     expect(await refused(2, ...line.split(' '))).toMatch(message)
   })
+})
+
+it('should say in one line what a missing mode of the gpu needs', async () => {
+  const message = await refused(1, ...run('--backend', 'gpu:webgpu'))
+  expect(message).toMatch(/^backend gpu:webgpu: the mode is not present, it needs [^\n]*; use gpu:webasm, which needs nothing\n$/)
 })
 
 describe('a run with bad weights', () => {

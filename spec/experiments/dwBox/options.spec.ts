@@ -25,7 +25,7 @@ describe('parseAuditOptions', () => {
 
   it.each<[Record<string, unknown>, string]>([
     [{ preset: 'cifar' }, '--preset is "cifar"; use digits'],
-    [{ backend: 'gpu' }, '--backend is "gpu"; use cpu or reference'],
+    [{ backend: 'cuda' }, '--backend is "cuda"; use cpu, reference, gpu or gpu:<mode>'],
     [{ norm: 'l1' }, '--norm is "l1"; use linf or l2'],
     [{ epsilon: -0.1 }, '--epsilon is -0.1; use a number from 0 to 8 (pixels lie in [0,1])'],
     [{ epsilon: 1e30 }, '--epsilon is 1e+30; use a number from 0 to 8 (pixels lie in [0,1])'],
@@ -40,6 +40,11 @@ describe('parseAuditOptions', () => {
     [{ workers: 2 }, 'there is no option --workers; see --help'],
   ])('should refuse %o in one line with the flag and the remedy', (given, message) => {
     expect(refusal(given)).toBe(message)
+  })
+
+  it('should name the mode that gpu stands for', () => {
+    expect(parseAuditOptions({ backend: 'gpu' }).backend).toBe('gpu:webasm')
+    expect(parseAuditOptions({ backend: 'gpu:cpu' }).backend).toBe('gpu:cpu')
   })
 
   it('should refuse more reverse steps than there are timesteps, also for the smallest t* of a sweep', () => {

@@ -1,0 +1,18 @@
+import { Command } from 'commander'
+import { UserError } from '../support/errors.ts'
+import { doctor, formatDoctor } from './doctor.ts'
+
+/** `gpu:doctor`: what the gpu backend finds on this machine; an error after the report when an op is wrong. */
+export const doctorCommand = (): Command =>
+  new Command('gpu:doctor')
+    .description('show the modes of the gpu backend, check every op on them and measure how fast they are')
+    .option('--json', 'print the report as JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      const report = await doctor()
+      process.stdout.write(`${json ? JSON.stringify(report, null, 2) : formatDoctor(report)}\n`)
+      if (report.ok) return
+      const wrong = report.modes.flatMap(mode =>
+        mode.present ? mode.ops.filter(({ ok }) => !ok).map(({ op }) => `${mode.mode} ${op}`) : [],
+      )
+      throw new UserError(`gpu:doctor: ${wrong.length} ops are wrong: ${wrong.join(', ')}`, 'use --backend cpu, and report the lines above')
+    })
