@@ -1,7 +1,10 @@
 import { UsageError } from '../support/errors.ts'
 import { loadCifar10 } from './cifar10.ts'
+import { loadCifar100 } from './cifar100.ts'
+import { loadCifarPickle } from './cifarPickle.ts'
 import { loadDigits } from './digits.ts'
 import type { ImageDataset } from './imageDataset.ts'
+import { loadMnist } from './mnist.ts'
 
 export interface DatasetRequest {
   /** None: what the project ships, if it does. */
@@ -25,14 +28,31 @@ const requirePaths = (paths: readonly string[], files: string): readonly string[
   return paths
 }
 
-const CIFAR10_FILES = 'test_batch.bin or data_batch_*.bin, gzipped or not'
+type Reader = (paths: readonly string[], o: { readonly limit?: number | undefined }) => ImageDataset
+
+const cifar = (classes: number, files: string, read: Reader): DatasetKind => ({
+  classes,
+  channels: 3,
+  files,
+  load: ({ paths, limit }) => read(requirePaths(paths, files), { limit }),
+})
+
+const MNIST_FILES = 'two files, images and then labels: t10k-images-idx3-ubyte t10k-labels-idx1-ubyte, gzipped or not'
 
 export const DATASETS = {
-  cifar10: {
+  cifar10: cifar(10, 'test_batch.bin or data_batch_*.bin, gzipped or not', loadCifar10),
+  'cifar10-python': cifar(10, 'test_batch or data_batch_*', (paths, o) => loadCifarPickle(paths, { ...o, labels: 'labels' })),
+  cifar100: cifar(100, 'test.bin or train.bin, gzipped or not', loadCifar100),
+  'cifar100-python': cifar(100, 'test or train', (paths, o) => loadCifarPickle(paths, { ...o, labels: 'fine_labels' })),
+  mnist: {
     classes: 10,
-    channels: 3,
-    files: CIFAR10_FILES,
-    load: ({ paths, limit }) => loadCifar10(requirePaths(paths, CIFAR10_FILES), { limit }),
+    channels: 1,
+    files: MNIST_FILES,
+    load: ({ paths: [images, labels, ...more], limit }) => {
+      if (images === undefined || labels === undefined || more.length > 0)
+        throw new UsageError('MNIST needs two files', `name ${MNIST_FILES}`)
+      return loadMnist({ images, labels }, { limit })
+    },
   },
   digits: {
     classes: 10,

@@ -1,10 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { FileError } from '../../core/io/fileError.ts'
-import { readFileBytes } from '../../core/io/files.ts'
-import { gunzip, isGzip } from '../../core/io/gzip.ts'
 import { permutation } from '../../core/random/distributions.ts'
 import { key } from '../../core/random/key.ts'
 import type { ImageDataset } from './imageDataset.ts'
+import { readPlainOrGzip } from './plainOrGzip.ts'
 
 const COUNT = 1797
 const PIXELS = 64
@@ -31,8 +30,7 @@ export interface Digits extends ImageDataset {
  * @throws FileError naming the line, when the file is truncated, or a record has a wrong size, pixel or label
  */
 export const loadDigits = ({ path = SHIPPED_FILE }: { readonly path?: string } = {}): Digits => {
-  const bytes = readFileBytes(path)
-  const text = new TextDecoder().decode(isGzip(bytes) || path.endsWith('.gz') ? gunzip(bytes, path) : bytes)
+  const text = new TextDecoder().decode(readPlainOrGzip(path))
   const lines = text.replace(/\r?\n$/, '').split(/\r?\n/)
   const images = new Float64Array(COUNT * PIXELS)
   const labels = new Int32Array(COUNT)
