@@ -1,3 +1,4 @@
+import { completeConfig, configError } from '../completeConfig.ts'
 /** Configuration of an EDM network, named as in the origin's `network_kwargs`, with the origin's defaults of SongUNet. */
 export interface EdmNetConfig {
   /** How the network is scaled around its input and output; see preconditioning.ts. */
@@ -86,33 +87,19 @@ const FIXED: Readonly<Record<string, unknown>> = { model_type: 'SongUNet' }
 /** Options that do not change the network in float32 outside training. */
 const IGNORED = ['use_fp16', 'label_dropout', 'sigma_min', 'sigma_max', 'epsilon_t', 'class_name']
 
-const fail = (rule: string, remedy: string): never => {
-  throw new Error(`edmNet config: ${rule}; ${remedy}`)
-}
+const fail = configError('edmNet')
 
 /**
  * The complete configuration from a part of it.
  * Throws when a name is unknown, a value is not supported, or the parts contradict each other.
  */
 export const edmNetConfig = (given: Readonly<Record<string, unknown>>): EdmNetConfig => {
-  for (const [name, value] of Object.entries(given)) {
-    if (Object.hasOwn(FIXED, name)) {
-      if (value !== FIXED[name]) fail(`${name} is ${JSON.stringify(value)}`, `only ${JSON.stringify(FIXED[name])} is supported`)
-    } else if (!Object.hasOwn(DEFAULTS, name) && !IGNORED.includes(name)) {
-      fail(`there is no option "${name}"`, `use ${Object.keys(DEFAULTS).join(', ')}`)
-    }
-  }
-  const known = Object.entries(given).filter(([name]) => Object.hasOwn(DEFAULTS, name))
-  const config: EdmNetConfig = { ...DEFAULTS, ...Object.fromEntries(known) }
+  const config = completeConfig({ network: 'edmNet', defaults: DEFAULTS, fixed: FIXED, ignored: IGNORED, choices: CHOICES }, given)
   check(config)
   return config
 }
 
 const check = (c: EdmNetConfig): void => {
-  for (const [name, choices] of Object.entries(CHOICES)) {
-    const value = c[name as keyof EdmNetConfig]
-    if (!choices.includes(value)) fail(`${name} is ${JSON.stringify(value)}`, `use ${choices.join(' or ')}`)
-  }
   if (c.channel_mult.length === 0) fail('channel_mult is empty', 'give one multiple of model_channels per level')
   const divisor = 2 ** (c.channel_mult.length - 1)
   if (c.img_resolution % divisor !== 0) {

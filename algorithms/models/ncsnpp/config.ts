@@ -1,3 +1,4 @@
+import { completeConfig, configError } from '../completeConfig.ts'
 /** Configuration of an NCSN++, named as in the origin's config files, with the values of its CIFAR-10 DDPM++ (VP) as defaults. */
 export interface NcsnppConfig {
   /** Channels of the first level. */
@@ -81,33 +82,19 @@ const FIXED: Readonly<Record<string, unknown>> = { nonlinearity: 'swish' }
 /** Options of a config that do not change the network. `continuous` chooses the training loss. */
 const IGNORED = ['continuous', 'name', 'normalization', 'ema_rate', 'beta_min', 'beta_max', '_class_name', '_diffusers_version']
 
-const fail = (rule: string, remedy: string): never => {
-  throw new Error(`ncsnpp config: ${rule}; ${remedy}`)
-}
+const fail = configError('ncsnpp')
 
 /**
  * The complete configuration from a part of it, as a `config.json` gives it.
  * Throws when a name is unknown, a value is not supported, or the parts contradict each other.
  */
 export const ncsnppConfig = (given: Readonly<Record<string, unknown>>): NcsnppConfig => {
-  for (const [name, value] of Object.entries(given)) {
-    if (Object.hasOwn(FIXED, name)) {
-      if (value !== FIXED[name]) fail(`${name} is ${JSON.stringify(value)}`, `only ${JSON.stringify(FIXED[name])} is supported`)
-    } else if (!Object.hasOwn(DEFAULTS, name) && !IGNORED.includes(name)) {
-      fail(`there is no option "${name}"`, `use ${Object.keys(DEFAULTS).join(', ')}`)
-    }
-  }
-  const known = Object.entries(given).filter(([name]) => Object.hasOwn(DEFAULTS, name))
-  const config: NcsnppConfig = { ...DEFAULTS, ...Object.fromEntries(known) }
+  const config = completeConfig({ network: 'ncsnpp', defaults: DEFAULTS, fixed: FIXED, ignored: IGNORED, choices: CHOICES }, given)
   check(config)
   return config
 }
 
 const check = (c: NcsnppConfig): void => {
-  for (const [name, choices] of Object.entries(CHOICES)) {
-    const value = c[name as keyof NcsnppConfig]
-    if (!choices.includes(value)) fail(`${name} is ${JSON.stringify(value)}`, `use ${choices.join(' or ')}`)
-  }
   if (c.ch_mult.length === 0) fail('ch_mult is empty', 'give one multiple of nf per level')
   const divisor = 2 ** (c.ch_mult.length - 1)
   if (c.image_size % divisor !== 0) {

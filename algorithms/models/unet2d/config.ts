@@ -1,3 +1,4 @@
+import { completeConfig, configError } from '../completeConfig.ts'
 /** Configuration of a UNet2D, named as in diffusers' `config.json`, with its defaults (diffusers 0.21 `UNet2DModel`). */
 export interface Unet2dConfig {
   readonly in_channels: number
@@ -58,24 +59,14 @@ const FIXED: Readonly<Record<string, unknown>> = {
 /** Bookkeeping of a `config.json` that does not change the network. */
 const IGNORED = ['_class_name', '_diffusers_version', '_name_or_path', 'sample_size']
 
-const fail = (rule: string, remedy: string): never => {
-  throw new Error(`unet2d config: ${rule}; ${remedy}`)
-}
+const fail = configError('unet2d')
 
 /**
  * The complete configuration from a part of it, as a `config.json` gives it.
  * Throws when a name is unknown, a value is not supported, or the parts contradict each other.
  */
 export const unet2dConfig = (given: Readonly<Record<string, unknown>>): Unet2dConfig => {
-  for (const [name, value] of Object.entries(given)) {
-    if (Object.hasOwn(FIXED, name)) {
-      if (value !== FIXED[name]) fail(`${name} is ${JSON.stringify(value)}`, `only ${JSON.stringify(FIXED[name])} is supported`)
-    } else if (!Object.hasOwn(DEFAULTS, name) && !IGNORED.includes(name)) {
-      fail(`there is no option "${name}"`, `use ${Object.keys(DEFAULTS).join(', ')}`)
-    }
-  }
-  const known = Object.entries(given).filter(([name]) => Object.hasOwn(DEFAULTS, name))
-  const config: Unet2dConfig = { ...DEFAULTS, ...Object.fromEntries(known) }
+  const config = completeConfig({ network: 'unet2d', defaults: DEFAULTS, fixed: FIXED, ignored: IGNORED }, given)
   check(config)
   return config
 }
