@@ -29,15 +29,14 @@ const valuesOf = (random: Key, { shape, low = -2, high = 2, discrete }: TestInpu
   return { values, shape }
 }
 
-/** `max |actual - expected|` over `max(1, |expected|)`; Infinity where one is NaN or infinite and the other differs. */
+/** `max |actual - expected|` over `max(1, |expected|)`; infinite or NaN where only one of them is. */
 const distance = (actual: ArrayLike<number>, expected: ArrayLike<number>): number => {
   let far = 0
   let top = 1
   for (let i = 0; i < expected.length; i++) {
-    if (Object.is(actual[i], expected[i])) continue
-    const apart = Math.abs(actual[i]! - expected[i]!)
-    far = Math.max(far, Number.isFinite(apart) ? apart : Infinity)
-    top = Math.max(top, Number.isFinite(expected[i]!) ? Math.abs(expected[i]!) : 1)
+    const [a, e] = [actual[i]!, expected[i]!]
+    if (!Object.is(a, e)) far = Math.max(far, Math.abs(a - e))
+    if (Number.isFinite(e)) top = Math.max(top, Math.abs(e))
   }
   return far / top
 }
