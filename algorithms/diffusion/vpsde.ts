@@ -33,7 +33,7 @@ export const vpsdeMarginal = (sde: VpSde, t: number): { readonly mean: number; r
   return { mean: Math.exp(logMean), std: Math.sqrt(-Math.expm1(2 * logMean)) }
 }
 
-/** Noise for each unit of image at time t, std / mean: the noise level sigma of EDM that purifies alike; 0.342 at t = 0.1. */
+/** Noise for each unit of image at time t, std / mean: the noise level sigma of EDM that purifies alike; 0.340 at t = 0.1. */
 export const vpsdeSigma = (sde: VpSde, t: number): number => {
   const { mean, std } = vpsdeMarginal(sde, t)
   return std / mean

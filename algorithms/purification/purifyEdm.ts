@@ -23,7 +23,7 @@ export interface EdmPurifier {
  * x: [batch, channels, height, width], pixels in [0,1]; result likewise. Draws `forward` once and `reverse` at every step
  * that churns (diffusionStep = index of the step). The gradient to x is exact: through both evaluations of every step.
  * Throws RangeError when the levels do not fall to 0, and when `draws` is for another number of images.
- * Deviations: the published scripts purify from sigma_0 = 0.5, which is more noise than the 0.342 of t* = 0.1 (audit
+ * Deviations: the published scripts purify from sigma_0 = 0.5, which is more noise than the 0.340 of t* = 0.1 (audit
  * finding M11; `vpsdeSigma` converts); `sigmas` decides here.
  */
 export const purifyEdm = (purifier: EdmPurifier, x: Tensor, draws: Draws): Tensor => {

@@ -17,7 +17,7 @@ const inRange = (operation: string, tStar: number, steps: number): void => {
 /** The `paper` reading: exactly `steps` steps of equal length from t* down to 0. Throws RangeError unless 0 < tStar <= 1. */
 export const paperVpsdeTimes = ({ tStar, steps }: { tStar: number; steps: number }): VpsdeInterval[] => {
   inRange('paperVpsdeTimes', tStar, steps)
-  return Array.from({ length: steps }, (_, k) => ({ t: (tStar * (steps - k)) / steps, dt: tStar / steps }))
+  return Array.from({ length: steps }, (_, k) => ({ t: tStar * (1 - k / steps), dt: tStar / steps }))
 }
 
 /** The published scripts go from time 1 to this and no further, whatever the number of steps. */

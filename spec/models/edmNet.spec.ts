@@ -1,0 +1,188 @@
+import fc from 'fast-check'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { paperVpSde, vpsdeMarginal, vpsdeSigma } from '../../algorithms/diffusion/vpsde.ts'
+import { edmNetConfig } from '../../algorithms/models/edmNet/config.ts'
+import { preconditioning, vpTimeOfSigma } from '../../algorithms/models/edmNet/preconditioning.ts'
+import { createEdmNet, type EdmNetConfig, edmArchitectures } from '../../algorithms/models/edmNet.ts'
+import { grad, type Tensor, tensor, tidy, useBackend } from '../../core/index.ts'
+import { countParameters } from '../../core/nn/index.ts'
+import { normal } from '../../core/random/distributions.ts'
+import { foldIn, key } from '../../core/random/key.ts'
+import { sizeOf } from '../../core/shape.ts'
+import { openGoldenFolder } from '../../experiments/parity/goldenFolder.ts'
+import { configOf } from '../../experiments/parity/tensors.ts'
+import { expectAllNear, expectNear } from '../support/numbers.ts'
+import { runs } from '../support/replay.ts'
+
+beforeAll(() => useBackend('reference'))
+
+const TINY: Partial<EdmNetConfig> = {
+  img_resolution: 4,
+  model_channels: 4,
+  channel_mult: [1, 2],
+  num_blocks: 1,
+  attn_resolutions: [2],
+  dropout: 0,
+}
+
+const variants: fc.Arbitrary<Partial<EdmNetConfig>> = fc.record({
+  precond: fc.constantFrom('vp', 've', 'edm'),
+  embedding_type: fc.constantFrom('positional', 'fourier'),
+  channel_mult_noise: fc.constantFrom(1, 2),
+  encoder_type: fc.constantFrom('standard', 'skip', 'residual'),
+  decoder_type: fc.constantFrom('standard', 'skip'),
+  resample_filter: fc.constantFrom([1, 1], [1, 3, 3, 1]),
+  label_dim: fc.constantFrom(0, 3),
+  augment_dim: fc.constantFrom(0, 2),
+})
+
+const isConstant = (name: string): boolean => name.endsWith('resample_filter')
+
+/** Parameters of which none is special, unlike fresh ones, whose last layers are next to zero. */
+const randomParameters = (network: ReturnType<typeof createEdmNet>): Record<string, Tensor> =>
+  Object.fromEntries(
+    Object.entries(network.parameterShapes()).map(([name, shape]) => [
+      name,
+      tensor(
+        normal(foldIn(key(2), name), sizeOf(shape)).map(z => 0.3 * z),
+        shape,
+      ),
+    ]),
+  )
+
+const image = (batch = 1, side = 4): Tensor => tensor(normal(key(1), batch * 3 * side * side), [batch, 3, side, side])
+
+const outputOf = (change: Partial<EdmNetConfig>, o: Parameters<ReturnType<typeof createEdmNet>['apply']>[3] = {}): number[] => {
+  const network = createEdmNet({ ...TINY, ...change })
+  return Array.from(network.apply(randomParameters(network), image(), [0.7], o).dataSync())
+}
+
+describe('createEdmNet', () => {
+  it('should have the names, shapes and order of the published state dict', () => {
+    const weights = openGoldenFolder(new URL('../golden', import.meta.url).pathname).load('edm_vp.weights')
+    const shapes = createEdmNet(configOf(weights)).parameterShapes()
+    expect(Object.entries(shapes)).toEqual(weights.tensorNames.map(name => [name, weights.get(name).shape]))
+  })
+
+  it('should have 55,733,891 trained parameters as the published CIFAR-10 DDPM++, 56,397,827 as its NCSN++', () => {
+    const trained = (architecture: Partial<EdmNetConfig>): number => {
+      const shapes = Object.entries(createEdmNet(architecture).parameterShapes())
+      return countParameters(Object.fromEntries(shapes.filter(([name]) => !isConstant(name) && !name.endsWith('freqs'))))
+    }
+    expect([trained(edmArchitectures.vp), trained(edmArchitectures.ve)]).toEqual([55_733_891, 56_397_827])
+  })
+
+  it('should use every parameter in every variant, but for filters and the biases of keys, which softmax does not see', () => {
+    fc.assert(
+      fc.property(variants, variant =>
+        tidy(() => {
+          const network = createEdmNet({ ...TINY, ...variant })
+          const r = image(2).mul(image(2).add(1))
+          const augmentation = tensor([0.3, -1, 0.5, 2], [2, 2])
+          const o = variant.augment_dim ? { labels: [2, 0], augmentation } : { labels: [2, 0] }
+          const gradients = grad((p: Record<string, Tensor>) => network.apply(p, image(2), [0.1, 3], o).mul(r).sum())(
+            randomParameters(network),
+          )
+          for (const [name, gradient] of Object.entries(gradients)) {
+            // Query, key and value of a channel are neighbours; the keys' biases alone have no effect.
+            const values = gradient.dataSync().filter((_, i) => !(name.endsWith('qkv.bias') && i % 3 === 1))
+            const largest = Math.max(...values.map(Math.abs))
+            if (isConstant(name)) expect(largest, name).toBe(0)
+            else expect(largest, name).toBeGreaterThan(1e-10)
+          }
+        }),
+      ),
+      { numRuns: runs(12) },
+    )
+  })
+
+  it('should treat the images of a batch separately, in every variant', () => {
+    fc.assert(
+      fc.property(variants, variant =>
+        tidy(() => {
+          const network = createEdmNet({ ...TINY, ...variant })
+          const params = randomParameters(network)
+          const both = network.apply(params, image(2), [0.1, 3], { labels: [1, 2] }).dataSync()
+          const second = network.apply(params, image(2).slice([1, 0, 0, 0], [1, 3, 4, 4]), [3], { labels: [2] }).dataSync()
+          expectAllNear(both.slice(48), second, 1e-12)
+        }),
+      ),
+      { numRuns: runs(6) },
+    )
+  })
+
+  it('should initialise every parameter with its shape, and the network as nothing but its skip connection', () => {
+    const network = createEdmNet({ ...TINY, ...edmArchitectures.ve, channel_mult: [1, 2] })
+    const made = network.init(key(3))
+    expect(Object.fromEntries(Object.entries(made).map(([name, x]) => [name, x.shape]))).toEqual(network.parameterShapes())
+    const { cSkip } = preconditioning(0.7, network.config)
+    expectAllNear(network.apply(made, image(), [0.7]).dataSync(), image().mul(cSkip).dataSync(), 1e-3)
+    const sum = made['model.enc.2x2_down.conv0.resample_filter']!.sum().dataSync()[0]!
+    expectNear(sum, 1, 1e-12)
+  })
+
+  it('should take labels and augmentation where it has them, none meaning zeros', () => {
+    const conditional = { label_dim: 3 }
+    expect(outputOf(conditional, { labels: [0] })).not.toEqual(outputOf(conditional, { labels: [1] }))
+    expect(outputOf(conditional)).not.toEqual(outputOf(conditional, { labels: [0] }))
+    const augmented = { augment_dim: 2 }
+    const zeros = tensor([0, 0], [1, 2])
+    expect(outputOf(augmented, { augmentation: zeros })).toEqual(outputOf(augmented))
+    expect(outputOf(augmented, { augmentation: zeros.add(1) })).not.toEqual(outputOf(augmented))
+  })
+
+  it('should drop only with a key', () => {
+    expect(outputOf({ dropout: 0.5 })).toEqual(outputOf({}))
+    expect(outputOf({ dropout: 0.5 }, { dropoutKey: key(1) })).not.toEqual(outputOf({}))
+  })
+
+  it('should refuse images of another size, levels and labels that do not match, and unknown or contradicting options', () => {
+    const network = createEdmNet({ ...TINY, label_dim: 3 })
+    const params = network.init(key(2))
+    expect(() => network.apply(params, image(1, 8), [1])).toThrow('x must be [batch,3,4,4], got [1,3,8,8]')
+    expect(() => network.apply(params, image(2), [1])).toThrow('2 images need as many noise levels, got 1')
+    expect(() => network.apply(params, image(), [0])).toThrow('sigma must be above 0, got 0')
+    expect(() => network.apply(params, image(), [1], { labels: [1, 2] })).toThrow('1 images need as many labels, got 2')
+    expect(() => createEdmNet({ encoder: 'skip' })).toThrow('there is no option "encoder"')
+    expect(() => createEdmNet({ model_type: 'DhariwalUNet' })).toThrow('only "SongUNet" is supported')
+    expect(() => createEdmNet({ precond: 'iddpm' as 'vp' })).toThrow('precond is "iddpm"; use vp or ve or edm')
+    expect(() => createEdmNet({ resample_filter: [1, 2, 1] })).toThrow('resample_filter [1,2,1] is not symmetric of even length')
+    expect(() => createEdmNet({ img_resolution: 34, channel_mult: [1, 1, 1] })).toThrow('img_resolution 34 cannot be halved 2 times')
+    expect(() => createEdmNet({ model_channels: 6 })).toThrow('model_channels 6 is no multiple of 4')
+  })
+})
+
+describe('preconditioning', () => {
+  const levels = fc.double({ min: 1e-3, max: 100, noNaN: true })
+
+  it('should under edm give the network inputs and targets of variance 1 for images of deviation sigma_data', () => {
+    fc.assert(
+      fc.property(levels, fc.double({ min: 0.1, max: 2, noNaN: true }), (sigma, sigma_data) => {
+        const { cIn, cSkip, cOut, cNoise } = preconditioning(sigma, edmNetConfig({ sigma_data }))
+        expectNear(cIn ** 2 * (sigma_data ** 2 + sigma ** 2), 1, 1e-12)
+        // The target is (image - cSkip x) / cOut = ((1 - cSkip) image - cSkip sigma n) / cOut.
+        expectNear(((1 - cSkip) ** 2 * sigma_data ** 2 + cSkip ** 2 * sigma ** 2) / cOut ** 2, 1, 1e-9)
+        expectNear(cNoise, Math.log(sigma) / 4, 1e-12)
+      }),
+      { numRuns: runs(100) },
+    )
+  })
+
+  it('should under vp be the VP SDE: its own time, its input mean x, its output the image less std / mean times the noise', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 1e-3, max: 1, noNaN: true }), t => {
+        const sigma = vpsdeSigma(paperVpSde, t)
+        const { cIn, cSkip, cOut, cNoise } = preconditioning(sigma, edmNetConfig({ precond: 'vp' }))
+        expectNear(vpTimeOfSigma(sigma, edmNetConfig({})), t, 1e-9)
+        expectNear(cNoise, 999 * t, 1e-6)
+        expectNear(cIn, vpsdeMarginal(paperVpSde, t).mean, 1e-9)
+        expect([cSkip, cOut]).toEqual([1, -sigma])
+      }),
+      { numRuns: runs(100) },
+    )
+  })
+
+  it('should under ve take x as it is and predict the score times sigma', () => {
+    expect(preconditioning(3, edmNetConfig({ precond: 've' }))).toEqual({ cSkip: 1, cOut: 3, cIn: 1, cNoise: Math.log(1.5) })
+  })
+})
