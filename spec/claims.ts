@@ -80,12 +80,50 @@ export const claims: readonly Claim[] = [
     properties: ['P35', 'P36', 'P39', 'P40'],
   },
   {
+    id: 'E5',
+    place: 'VPSDE purifier (DDPM++)',
+    statement:
+      'Euler-Maruyama on the reverse VP SDE with score = -epsilonTheta / std; the output is the last x_mean. One purifier for clean, attacked and locked images.',
+    code: [
+      'algorithms/diffusion/vpsde.ts#vpsdeReverseStep',
+      'algorithms/diffusion/langevin.ts#langevinStep',
+      'algorithms/purification/purifyVpsde.ts#purifyVpsde',
+    ],
+    specs: [
+      ...['P41', 'P42', 'P43'].map(p => `${algorithms}/vpsde.spec.ts#(${p})`),
+      ...['P45', 'P48', 'P49', 'P54', 'P55'].map(p => `${algorithms}/purification/continuous.spec.ts#(${p})`),
+    ],
+    properties: ['P41', 'P42', 'P43', 'P45', 'P48', 'P49', 'P54', 'P55'],
+    deviations:
+      'Corrector, clamp and label scale are options; the published scripts choose them differently for clean, attacked and locked images (audit finding H2) and leave dropout on (H1).',
+  },
+  {
+    id: 'E6',
+    place: 'EDM purifier',
+    statement: 'Noise sigma_max n, then Heun steps with churn along the Karras grid with rho = 7.',
+    code: [
+      'algorithms/diffusion/edm.ts#heunStep',
+      'algorithms/diffusion/edm.ts#karrasSigmas',
+      'algorithms/purification/purifyEdm.ts#purifyEdm',
+    ],
+    specs: [
+      `${algorithms}/edm.spec.ts#(P44)`,
+      ...['P45', 'P48', 'P49', 'P54', 'P55'].map(p => `${algorithms}/purification/continuous.spec.ts#(${p})`),
+    ],
+    properties: ['P44', 'P45', 'P48', 'P49', 'P54', 'P55'],
+    deviations: 'The published scripts start at 0.5, which is more noise than t* = 0.1 of the VP SDE, 0.340 (audit finding M11).',
+  },
+  {
     id: 'E7',
     place: 'ADDT, modulation of the perturbation',
     statement: 'lambda_t = clip(lambda_unit gamma_t, lambda_min, lambda_max) with gamma_t = sqrt(abar_t) / sqrt(1 - abar_t).',
-    code: ['algorithms/diffusion/modulation.ts#lambda', 'algorithms/diffusion/modulation.ts#gamma'],
-    specs: [`${algorithms}/modulation.spec.ts#(P17)`, `${algorithms}/modulation.spec.ts#(P18)`, `${algorithms}/modulation.spec.ts#(P19)`],
-    properties: ['P17', 'P18', 'P19'],
+    code: [
+      'algorithms/diffusion/modulation.ts#lambda',
+      'algorithms/diffusion/modulation.ts#gamma',
+      'algorithms/diffusion/edm.ts#edmLambda',
+    ],
+    specs: [...['P17', 'P18', 'P19'].map(p => `${algorithms}/modulation.spec.ts#(${p})`), `${algorithms}/edm.spec.ts#(P20)`],
+    properties: ['P17', 'P18', 'P19', 'P20'],
   },
   {
     id: 'E8',
