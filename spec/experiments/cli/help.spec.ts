@@ -5,6 +5,7 @@ describe('--help', () => {
   it.each([
     ['run', 'npm start --'],
     ['train', 'npm run train --'],
+    ['evaluate', 'npm run evaluate --'],
     ['parity', 'npm run parity --'],
     ['audit', 'npm run audit --'],
   ])('should tell how %s is called', async (name, call) => {
@@ -16,6 +17,7 @@ describe('--help', () => {
   it.each([
     ['run', 'npm start'],
     ['train', 'npm run train'],
+    ['evaluate', 'npm run evaluate'],
   ])('should give examples of %s', async (name, call) => {
     const { stdout } = await callProgram(name, '--help')
     const examples = stdout.split('Examples:\n')[1]!.trim().split('\n')
@@ -26,7 +28,7 @@ describe('--help', () => {
   it('should list every command', async () => {
     const { code, stdout } = await callProgram('--help')
     expect(code).toBe(0)
-    for (const name of ['run', 'train', 'parity', 'audit']) expect(stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'))
+    for (const name of ['run', 'train', 'evaluate', 'parity', 'audit']) expect(stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'))
   })
 
   it('should show the defaults of what decides a run', async () => {

@@ -12,9 +12,7 @@ import { paperTimesteps } from '../../../algorithms/purification/timesteps.ts'
 import { createDraws } from '../../../algorithms/randomness/draws.ts'
 import { type Tensor, tensor, useBackend } from '../../../core/index.ts'
 import { loadSafetensors, saveSafetensors } from '../../../core/io/files.ts'
-import { countParameters } from '../../../core/nn/index.ts'
 import { loadDigits } from '../../../experiments/data/digits.ts'
-import { architectureOf } from '../../../experiments/evaluate/architectures.ts'
 import { formatAccuracy } from '../../../experiments/evaluate/format.ts'
 import { callProgram } from '../cli/callProgram.ts'
 import { classifier, saveClassifier, saveDiffusersFolder, unet } from './checkpoints.ts'
@@ -258,41 +256,6 @@ describe('an evaluation that cannot be done', () => {
       stdout: '',
       stderr: `${path}: tensor "fc.bias" is NaN at index 3; fetch or train it again\n`,
     })
-  })
-})
-
-describe('architectureOf', () => {
-  it.each([
-    ['resnet20', 269_722],
-    ['resnet18', 11_173_962],
-    ['wrn-28-10', 36_479_194],
-    ['wide-28-10', 36_489_290],
-    ['vit-b-16', 85_806_346],
-  ])('should know %s with its published number of parameters', (name, published) => {
-    const { network } = architectureOf(name, { channels: 3, classes: 10 })
-    expect(countParameters(network.parameterShapes())).toBe(published)
-  })
-
-  it.each([
-    ['resnet50-imagenet', 25_557_032, 0.485],
-    ['vgg16-bn', 138_365_992, 0.485],
-  ])('should give %s the classes and the normalisation that are asked for', (name, published, mean) => {
-    const { network, normalisation } = architectureOf(name, { channels: 3, classes: 1000 })
-    expect([countParameters(network.parameterShapes()), normalisation.mean[0]]).toEqual([published, mean])
-  })
-})
-
-describe('formatAccuracy', () => {
-  it('should write what the published ResNet-20 has on the shared images', () => {
-    const accuracy = { estimate: 827 / 1024, low: 0.7823, high: 0.8306 }
-    const where = { arch: 'resnet20', data: ['a.bin', 'b.bin'], dataset: 'cifar10' }
-    expect(formatAccuracy({ images: 1024, correct: 827, accuracy }, { ...where, purifier: null })).toBe(
-      'resnet20 on a.bin, b.bin\naccuracy 80.76 % (827 of 1,024), 95 % interval 78.23 to 83.06 %\n',
-    )
-    const purifier = { purify: 'ddim', purifier: 'folder', tStar: 0.1, steps: 5, variance: 'fixedLarge' } as const
-    expect(formatAccuracy({ images: 1024, correct: 827, accuracy }, { ...where, purifier })).toMatch(
-      /^resnet20 behind ddim \(t\* 0\.1, 5 steps, folder\) on a\.bin/,
-    )
   })
 })
 

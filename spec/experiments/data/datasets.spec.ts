@@ -1,0 +1,68 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { DATASETS, type DatasetName, firstImages } from '../../../experiments/data/datasets.ts'
+import { UsageError } from '../../../experiments/support/errors.ts'
+import { cifarPickle } from './cifarPickleFile.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'datasets-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const write = (name: string, bytes: ArrayLike<number>): string => {
+  const path = join(folder, name)
+  writeFileSync(path, Uint8Array.from(bytes))
+  return path
+}
+
+const pixels = Array.from({ length: 3072 }, (_, p) => p % 256)
+const twice = { shape: [2, 3072], data: [...pixels, ...pixels] }
+
+/** Two images of each kind, the second of class 7. */
+const files: Readonly<Record<Exclude<DatasetName, 'digits'>, () => string[]>> = {
+  cifar10: () => [write('test_batch.bin', [1, ...pixels, 7, ...pixels])],
+  'cifar10-python': () => [write('test_batch', cifarPickle('labels', [1, 7], twice))],
+  cifar100: () => [write('test.bin', [0, 1, ...pixels, 0, 7, ...pixels])],
+  'cifar100-python': () => [write('test', cifarPickle('fine_labels', [1, 7], twice))],
+  mnist: () => [
+    write('images', [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 10, 20, 30, 40]),
+    write('labels', [0, 0, 8, 1, 0, 0, 0, 2, 1, 7]),
+  ],
+}
+
+describe('DATASETS', () => {
+  it.each(Object.keys(files) as (keyof typeof files)[])('should load %s with as many channels as it says', name => {
+    const kind = DATASETS[name]
+    const data = kind.load({ paths: files[name]() })
+    expect([data.count, [...data.labels], data.shape[0], kind.classes]).toEqual([
+      2,
+      [1, 7],
+      kind.channels,
+      name.startsWith('cifar100') ? 100 : 10,
+    ])
+    expect([...kind.load({ paths: files[name](), limit: 1 }).labels]).toEqual([1])
+    expect(() => kind.load({ paths: [] })).toThrow(UsageError)
+  })
+
+  it('should load the digits that come with the project', () => {
+    const data = DATASETS.digits.load({ paths: [], limit: 3 })
+    expect([data.count, data.shape, data.images.length, data.labels.length]).toEqual([3, [1, 8, 8], 192, 3])
+  })
+
+  it('should want two files for MNIST', () => {
+    expect(() => DATASETS.mnist.load({ paths: files.mnist().slice(1) })).toThrow(
+      'MNIST needs two files; name two files, images and then labels',
+    )
+  })
+})
+
+describe('firstImages', () => {
+  it('should refuse more images than there are', () => {
+    const data = { images: new Float32Array(4), labels: new Int32Array(2), count: 2, shape: [1, 1, 2] } as const
+    expect(firstImages(data)).toEqual(data)
+    expect(() => firstImages(data, 3)).toThrow('3 images wanted, 2 there; ask for fewer images')
+  })
+})
