@@ -68,7 +68,9 @@ export const importsHaveExtensions: Rule = source =>
 const longestFile = 300
 
 /** Files that may be longer, and why. */
-export const longFiles: Readonly<Record<string, string>> = {}
+export const longFiles: Readonly<Record<string, string>> = {
+  'spec/claims.ts': 'one table, read from top to bottom; every claim is a row',
+}
 
 export const filesAreShort: Rule = ({ path, text }) => {
   const lines = text.trimEnd().split('\n').length
