@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { shippedWeights } from '../digits/weights.ts'
 import { renderReport } from '../report/html/index.ts'
-import { type Interrupt, InterruptedError } from '../support/interrupt.ts'
+import type { Interrupt } from '../support/interrupt.ts'
 import { createProgress } from '../support/progress.ts'
 import { collectProvenance } from '../support/provenance.ts'
 import { openRun } from '../support/runStore.ts'
@@ -65,7 +65,7 @@ export const runAudit = async (run: AuditRun): Promise<{ results: AuditResults; 
         onWork: gradients => progress.advance(gradients),
         onResult: (unit, result) => store.put(unit.key, result),
       })
-      if (interrupt.signal.aborted && units.some(unit => !store.has(unit.key))) throw new InterruptedError(run.resumeCommand(store.id))
+      if (units.some(unit => !store.has(unit.key))) await interrupt.afterUnit()
       progress.finish()
     } finally {
       progress.stop()

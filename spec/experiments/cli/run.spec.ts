@@ -21,9 +21,12 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const main = fileURLToPath(new URL('../../../experiments/cli/main.ts', import.meta.url))
 
-/** The command line in a process of its own. */
+/** The command line in a process group of its own, as a shell starts it. */
 const start = (...args: string[]) => {
-  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
   const written = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) {
     child[name]!.on('data', data => {
@@ -33,7 +36,11 @@ const start = (...args: string[]) => {
   const ended = new Promise<{ code: number | null; stdout: string; stderr: string }>(resolve =>
     child.on('close', code => resolve({ code, ...written })),
   )
-  return { child, ended }
+  /** A terminal sends the signal to the whole group. */
+  const pressCtrlC = (): void => {
+    process.kill(-child.pid!, 'SIGINT')
+  }
+  return { pressCtrlC, ended }
 }
 
 const until = (condition: () => boolean): Promise<void> =>
@@ -50,7 +57,7 @@ describe('a run stopped with Ctrl-C', () => {
   it('should say how to go on, and then give the results of an uninterrupted run', async () => {
     const first = start(...run('--id', 'stopped', '--workers', '1'))
     await until(() => existsSync(inRun('stopped', 'journal.jsonl')) && readJournal(inRun('stopped', 'journal.jsonl')).size > 0)
-    first.child.kill('SIGINT')
+    first.pressCtrlC()
     const stopped = await first.ended
     expect([stopped.code, stopped.stdout]).toEqual([130, ''])
     const lines = stopped.stderr.trim().split('\n')
@@ -77,9 +84,9 @@ describe('a run stopped with Ctrl-C', () => {
 describe('a training stopped with Ctrl-C', () => {
   it('should keep its last step and say how to go on', async () => {
     const out = join(folder, 'trained')
-    const { child, ended } = start('train', '--out', out, '--only', 'vanilla')
+    const { pressCtrlC, ended } = start('train', '--out', out, '--only', 'vanilla')
     await until(() => existsSync(join(out, 'lock')))
-    child.kill('SIGINT')
+    pressCtrlC()
     const { code, stdout, stderr } = await ended
     expect([code, stdout]).toEqual([130, ''])
     expect(stderr).toMatch(
@@ -94,10 +101,10 @@ describe('a training stopped with Ctrl-C', () => {
 describe('a full run stopped with Ctrl-C while it trains', () => {
   it('should stop the training after its step and say how to go on', async () => {
     const out = join(folder, 'full')
-    const { child, ended } = start('run', '--full', '--workers', '1', '--weights', weights, '--out', out)
+    const { pressCtrlC, ended } = start('run', '--full', '--workers', '1', '--weights', weights, '--out', out)
     const training = join(out, 'full-weights', 'seed1')
     await until(() => existsSync(join(training, 'lock')))
-    child.kill('SIGINT')
+    pressCtrlC()
     const { code, stdout, stderr } = await ended
     expect([code, stdout]).toEqual([130, ''])
     expect(stderr).toMatch(/\nstopped; what was done is kept, continue with: npm start -- --full --weights \S+ --out \S+full\n$/)
