@@ -19,7 +19,10 @@ export interface WorkerFailure {
 }
 
 const send = (message: FromWorker): void => {
-  process.send?.(message)
+  // Once the pool is gone there is nobody to work for.
+  process.send?.(message, undefined, undefined, error => {
+    if (error) process.exit(0)
+  })
 }
 
 let networks: ReturnType<typeof loadNetworks> | undefined
