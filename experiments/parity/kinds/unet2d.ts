@@ -2,8 +2,10 @@ import { createUnet2d, renameUnet2dParameters, type Unet2d } from '../../../algo
 import { dispose } from '../../../core/index.ts'
 import { checkParameters } from '../../../core/nn/index.ts'
 import { compareNetwork } from '../compareNetwork.ts'
+import type { Comparison } from '../comparison.ts'
+import { compareAsOrigin } from '../float32Softmax.ts'
 import type { GoldenFile } from '../goldenFolder.ts'
-import type { ParityKind } from '../kind.ts'
+import type { GoldenCase, ParityKind } from '../kind.ts'
 import { allTensors, fromConfig, uploadAll } from '../tensors.ts'
 
 /** The network of a weights file with its parameters on the current backend. @throws FileError when they do not fit */
@@ -14,23 +16,22 @@ export const loadUnet2d = (weights: GoldenFile): { network: Unet2d; params: Retu
   return { network, params: uploadAll(tensors) }
 }
 
-/**
- * Even in float64 the origin embeds timesteps in float32, whose exp, sin and cos are exact to one unit in the last place
- * only: 6e-8 of a frequency, 6e-5 of an angle near t = 999.
- */
-const EMBEDDING_BOUND = 1e-5
+const compareOutput = async (golden: GoldenCase): Promise<Comparison[]> => {
+  const { network, params } = loadUnet2d(golden.get('weights'))
+  const io = golden.find('io')
+  const comparisons = io
+    ? await compareNetwork(io, params, (p, x) => ({ output: network.apply(p, x, Array.from(io.get('t').values)) }))
+    : []
+  dispose(params)
+  return comparisons
+}
 
-/** diffusers' UNet2DModel: output and gradients. Weights without an io file are checked by loading. */
+/**
+ * diffusers' UNet2DModel: output and gradients. Weights without an io file are checked by loading. On a float64 backend
+ * the float64 references are met with the origin's softmax, everything else with ours.
+ */
 export const unet2d: ParityKind = {
   name: 'unet2d',
   stem: /^(tiny_unet|unet2d)(_|$)/,
-  run: async golden => {
-    const { network, params } = loadUnet2d(golden.get('weights'))
-    const io = golden.find('io')
-    const comparisons = io
-      ? await compareNetwork(io, params, (p, x) => ({ output: network.apply(p, x, Array.from(io.get('t').values)) }))
-      : []
-    dispose(params)
-    return comparisons.map(comparison => ({ ...comparison, float64Bound: EMBEDDING_BOUND }))
-  },
+  run: golden => compareAsOrigin(() => compareOutput(golden)),
 }
