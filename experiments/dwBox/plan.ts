@@ -52,7 +52,7 @@ export type Unit =
   | (UnitBase & { readonly kind: 'gallery' })
   | (UnitBase & { readonly kind: 'trajectory' })
 
-const imagesPerUnit = 64
+const imagesPerUnit = 128
 
 /** Whether every draw gives the same outcome: nothing is random, or the setting locks all of it. */
 export const isDeterministic = (row: RowSpec, setting: LockSetName): boolean => row.defence.purifier === null || setting === 'DW_Both'
