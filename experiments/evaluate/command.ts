@@ -3,6 +3,7 @@ import { purifiedClassifier, undefended } from '../../algorithms/evaluation/defe
 import { useBackend } from '../../core/index.ts'
 import { number, wholeNumber } from '../cli/arguments.ts'
 import { DATASETS, type DatasetName } from '../data/datasets.ts'
+import { modelFolder } from '../fetch/modelFolder.ts'
 import { UsageError } from '../support/errors.ts'
 import { createProgress } from '../support/progress.ts'
 import { collectProvenance } from '../support/provenance.ts'
@@ -36,20 +37,33 @@ const numbers = (text: string, before: readonly number[] = []): number[] => [...
 /** The purifier options if one is wanted. @throws UsageError when only a part of them is given */
 const purifierOptions = (o: Options): PurifierOptions | null => {
   if (o.purify !== undefined && o.purifier === undefined)
-    throw new UsageError(`--purify ${o.purify} has no model`, 'name its folder with --purifier')
+    throw new UsageError(`--purify ${o.purify} has no model`, 'name its folder, or its name on the hub, with --purifier')
   if (o.purifier !== undefined && o.purify === undefined) throw new UsageError('--purifier is given without --purify', 'add --purify ddpm')
   return o.purify === undefined ? null : (o as Options & PurifierOptions)
 }
 
 /** The options that decide the result. */
-const reported = ({ json, quiet, purify, purifier, tStar, steps, variance, seed, ...rest }: Options, seen: Normalisation): object => ({
+const reported = (
+  { json, quiet, purify, purifier, tStar, steps, variance, seed, ...rest }: Options,
+  seen: Normalisation,
+  purifierCommit?: string,
+): object => ({
   ...rest,
   ...seen,
-  ...(purify !== undefined && { purify, purifier, tStar, steps, seed, ...(purify === 'ddpm' && { variance }) }),
+  ...(purify !== undefined && {
+    purify,
+    purifier,
+    ...(purifierCommit !== undefined && { purifierCommit }),
+    tStar,
+    steps,
+    seed,
+    ...(purify === 'ddpm' && { variance }),
+  }),
 })
 
 const evaluate = async (o: Options): Promise<void> => {
   const wanted = purifierOptions(o)
+  const silent = Boolean(o.json || o.quiet)
   const kind = DATASETS[o.dataset]
   const { network, normalisation } = architectureOf(o.arch, { channels: kind.channels, classes: o.classes ?? kind.classes })
   const seen = { mean: o.mean ?? normalisation.mean, std: o.std ?? normalisation.std }
@@ -62,8 +76,9 @@ const evaluate = async (o: Options): Promise<void> => {
     { ...(o.stateDict !== undefined && { stateDictKey: o.stateDict }), unknownClasses: o.wholeModule ? 'inert' : 'refuse' },
   )
   const classifier = normalisedClassifier(network, parameters, seen)
-  const defence = wanted ? purifiedClassifier(loadPurifier(wanted, data), classifier) : undefended(classifier)
-  const progress = createProgress({ label: o.arch, total: data.count, unit: 'images', silent: Boolean(o.json || o.quiet) })
+  const model = wanted && (await modelFolder(wanted.purifier, { progress: p => createProgress({ ...p, silent: p.silent || silent }) }))
+  const defence = model ? purifiedClassifier(loadPurifier({ ...wanted, purifier: model.folder }, data), classifier) : undefended(classifier)
+  const progress = createProgress({ label: o.arch, total: data.count, unit: 'images', silent })
   try {
     const result = await evaluateClean(defence, data, {
       batch: o.batch,
@@ -71,7 +86,11 @@ const evaluate = async (o: Options): Promise<void> => {
       onBatch: (images, accuracy) => progress.advance(images, `accuracy ${(100 * accuracy).toFixed(1)} %`),
     })
     progress.finish()
-    const report = { ...result, options: reported(o, seen), provenance: collectProvenance({ seed: o.seed, backend: o.backend }) }
+    const report = {
+      ...result,
+      options: reported(o, seen, model?.commit),
+      provenance: collectProvenance({ seed: o.seed, backend: o.backend }),
+    }
     process.stdout.write(o.json ? `${JSON.stringify(report, null, 2)}\n` : formatAccuracy(result, { ...o, purifier: wanted }))
   } finally {
     progress.stop()
@@ -94,7 +113,10 @@ export const evaluateCommand = (): Command =>
     .option('--mean <numbers...>', 'subtracted from pixels in [0,1], per channel (default: as the architecture expects)', numbers)
     .option('--std <numbers...>', 'divides them then', numbers)
     .addOption(new Option('--purify <process>', 'purify images first, by this reverse process').choices(['ddpm', 'ddim']))
-    .option('--purifier <folder>', 'config.json and weights of the diffusion model, as diffusers saves them')
+    .option(
+      '--purifier <model>',
+      'folder with config.json and weights of the diffusion model, as diffusers saves them, or its name on the Hugging Face hub (owner/name): fetched once, checked, and kept in the cache folder (DBP_CACHE)',
+    )
     .option('--t-star <share>', 'share of the diffusion time to which images are noised', number, 0.1)
     .option('--steps <n>', 'reverse steps from there', wholeNumber(1), 100)
     .addOption(new Option('--variance <kind>', 'of the DDPM steps').choices(['fixedLarge', 'fixedSmall']).default('fixedLarge'))
@@ -113,6 +135,6 @@ ${Object.entries(DATASETS)
 Examples:
   npm run evaluate -- --arch resnet20 --checkpoint resnet20-12fca82f.th --data test_batch.bin
   npm run evaluate -- --arch resnet18 --checkpoint ckpt.pth --data test_batch.bin --limit 1000 --json
-  npm run evaluate -- --arch wrn-28-10 --checkpoint wrn.pt --data test_batch.bin --purify ddpm --purifier ddpm-cifar10-32 --steps 10`,
+  npm run evaluate -- --arch wrn-28-10 --checkpoint wrn.pt --data test_batch.bin --purify ddpm --purifier google/ddpm-cifar10-32 --steps 10`,
     )
     .action(evaluate)

@@ -16,7 +16,8 @@ export interface DiffusersModel {
   readonly weights: string
 }
 
-const WEIGHTS = ['diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.bin', 'model.safetensors', 'pytorch_model.bin']
+/** Names of weights, the preferred first. */
+export const WEIGHTS = ['diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.bin', 'model.safetensors', 'pytorch_model.bin']
 
 /** What of `scheduler_config.json` decides the noise of each timestep. */
 const schedulerConfig = z.object({
