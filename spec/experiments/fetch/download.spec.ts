@@ -91,9 +91,9 @@ describe('download', () => {
         rmSync(folder, { recursive: true, force: true })
         server.requests.length = 0
         answer = (request, response) => server.send(request, response, content, { breakAfter })
-        expect(await failure()).toContain(
-          `/weights.bin broke off after ${breakAfter} of 5000 bytes (UND_ERR_SOCKET); run the command again, it goes on from there`,
-        )
+        const message = await failure()
+        expect(message).toContain(`/weights.bin broke off after ${breakAfter} of 5000 bytes (`)
+        expect(message).toMatch(/ \(\w+\); run the command again, it goes on from there$/)
         expect(existsSync(path)).toBe(false)
         answer = (request, response) => server.send(request, response, content)
         await fetchIt()
