@@ -1,6 +1,7 @@
 import type { Classifier, EpsilonModel } from '../../algorithms/models/types.ts'
 import { tensor } from '../../core/index.ts'
 import type { GoldenFolder } from './goldenFolder.ts'
+import { loadNcsnpp } from './kinds/ncsnpp.ts'
 import { loadUnet2d } from './kinds/unet2d.ts'
 import { loadWideResNet } from './kinds/wideResNet.ts'
 import type { uploadAll } from './tensors.ts'
@@ -25,8 +26,10 @@ export interface TinyNetworks {
   readonly tensors: readonly unknown[]
 }
 
-export const loadTinyNetworks = (folder: GoldenFolder): TinyNetworks => {
-  const { network, params: parameters } = loadUnet2d(folder.load('tiny_unet.weights'))
+/** The diffusion model of that name, and the classifier. @throws FileError when a weights file is absent or does not fit */
+export const loadTinyNetworks = (folder: GoldenFolder, diffusion: 'tiny_unet' | 'tiny_ncsnpp' = 'tiny_unet'): TinyNetworks => {
+  const weights = folder.load(`${diffusion}.weights`)
+  const { network, params: parameters } = diffusion === 'tiny_unet' ? loadUnet2d(weights) : loadNcsnpp(weights)
   const wide = loadWideResNet(folder.load('tiny_wide10_1.weights'), 'wide')
   const mean = tensor(MEAN, [1, 3, 1, 1])
   const deviation = tensor(DEVIATION, [1, 3, 1, 1])

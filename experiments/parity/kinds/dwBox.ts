@@ -1,16 +1,14 @@
 import { eotGradient } from '../../../algorithms/attacks/eot.ts'
 import { type PgdOptions, pgd } from '../../../algorithms/attacks/pgd.ts'
-import { isStochastic, type Purifier, purify } from '../../../algorithms/purification/purify.ts'
-import type { Draws } from '../../../algorithms/randomness/draws.ts'
 import { dispose, type Tensor, tidy } from '../../../core/index.ts'
 import { crossEntropy, meanCrossEntropy } from '../../../core/nn/index.ts'
 import type { Comparison } from '../comparison.ts'
-import { purifierOf, recordedAttack } from '../dwBoxFile.ts'
+import { recordedAttack } from '../dwBoxFile.ts'
 import { asOrigin } from '../float32Softmax.ts'
-import { givenDraws } from '../givenDraws.ts'
 import type { GoldenFile } from '../goldenFolder.ts'
 import type { GoldenCase, ParityKind } from '../kind.ts'
 import { compareNudged } from '../nudged.ts'
+import { isVpsde, type RecordedPurifier, recordedPurifier } from '../recordedPurifier.ts'
 import { shareDiffering } from '../shareDiffering.ts'
 import { compareWith, upload } from '../tensors.ts'
 import { loadTinyNetworks, type TinyNetworks } from '../tinyNetworks.ts'
@@ -18,8 +16,7 @@ import { loadTinyNetworks, type TinyNetworks } from '../tinyNetworks.ts'
 interface Attack {
   readonly file: GoldenFile
   readonly networks: TinyNetworks
-  readonly purifier: Purifier
-  readonly draws: Draws
+  readonly purify: RecordedPurifier
   readonly labels: readonly number[]
   /** The clean images, pixels in [0,1]. */
   readonly x: Tensor
@@ -28,17 +25,6 @@ interface Attack {
 
 /** Diffusion range [-1,1] to pixels. */
 const toPixels = (x: Tensor): Tensor => x.mul(0.5).add(0.5)
-
-/** The recorded noise: of the forward process, and per reverse step in the order of the timesteps. */
-const recordedDraws = (file: GoldenFile, purifier: Purifier): Draws => {
-  const forward = file.get('noise_global')
-  const reverse = isStochastic(purifier) ? file.get('reverse_noise') : undefined
-  const row = forward.values.length
-  return givenDraws(forward.shape[0]!, ({ source, diffusionStep }) => {
-    if (source === 'forward') return forward.values
-    return source === 'reverse' ? reverse?.values.subarray(row * diffusionStep, row * (diffusionStep + 1)) : undefined
-  })
-}
 
 /** Named results of a computation against the tensors of those names. */
 const compareAll = async (
@@ -53,21 +39,15 @@ const compareAll = async (
   return comparisons
 }
 
-const lossOf = ({ purifier, draws, networks, labels }: Attack, input: Tensor): Tensor =>
-  crossEntropy(networks.classifier(purify(purifier, input, draws)), labels)
+const lossOf = ({ purify, networks, labels }: Attack, input: Tensor): Tensor => crossEntropy(networks.classifier(purify(input)), labels)
 
 /** The images between the reverse steps of the first purification: what the network is asked about, and the result. */
-const compareReverseSteps = ({ file, purifier, draws, x }: Attack): Promise<Comparison[]> =>
+const compareReverseSteps = ({ file, purify, x }: Attack): Promise<Comparison[]> =>
   compareAll(file, 'output', () => {
     const inputs: Tensor[] = []
-    const watching: Purifier = {
-      ...purifier,
-      epsilonTheta: (xT, t) => {
-        inputs.push(xT)
-        return purifier.epsilonTheta(xT, t)
-      },
-    }
-    const last = purify(watching, x, draws).mul(2).sub(1)
+    const last = purify(x, xT => inputs.push(xT))
+      .mul(2)
+      .sub(1)
     return Object.fromEntries([...inputs.slice(1), last].map((state, k) => [`first.xt.${k}`, state]))
   })
 
@@ -82,11 +62,11 @@ const imagesBefore = ({ file, x }: Attack, k: number, iterates: readonly Tensor[
 
 /** Everything step k sees and does with it. */
 const compareSight = async (attack: Attack, k: number, input: Tensor): Promise<Comparison[]> => {
-  const { file, networks, purifier, draws, x } = attack
+  const { file, networks, purify, x } = attack
   const mean = 1 / x.shape[0]!
   return [
     ...(await compareAll(file, 'output', () => {
-      const purified = purify(purifier, input, draws)
+      const purified = purify(input)
       const logits = networks.classifier(purified)
       const loss = meanCrossEntropy(logits, attack.labels)
       return { [`step${k}.purified`]: purified, [`step${k}.logits`]: logits, [`step${k}.loss`]: loss }
@@ -124,10 +104,10 @@ const comparePerturbations = async (attack: Attack, iterates: Tensor[]): Promise
 }
 
 /** Logits of the clean and the recorded adversarial images, with and without the purifier. */
-const compareEnd = ({ file, networks, purifier, draws, x }: Attack): Promise<Comparison[]> =>
+const compareEnd = ({ file, networks, purify, x }: Attack): Promise<Comparison[]> =>
   compareAll(file, 'output', () => {
     const adversarial = toPixels(upload(file.get('adv')))
-    const purified = purify(purifier, adversarial, draws)
+    const purified = purify(adversarial)
     return {
       final_purified: purified,
       final_logits: networks.classifier(purified),
@@ -138,14 +118,12 @@ const compareEnd = ({ file, networks, purifier, draws, x }: Attack): Promise<Com
 
 const compareAttack = async (golden: GoldenCase): Promise<Comparison[]> => {
   const file = golden.get('')
-  const networks = loadTinyNetworks(golden.folder)
-  const purifier = purifierOf(file, networks.epsilonTheta)
+  const networks = loadTinyNetworks(golden.folder, isVpsde(file) ? 'tiny_ncsnpp' : 'tiny_unet')
   const x = tidy(() => toPixels(upload(file.get('x'))))
   const attack: Attack = {
     file,
     networks,
-    purifier,
-    draws: recordedDraws(file, purifier),
+    purify: recordedPurifier(file, networks.epsilonTheta),
     labels: Array.from(file.get('y').values),
     x,
     options: recordedAttack(file),
@@ -169,10 +147,10 @@ const compareAttack = async (golden: GoldenCase): Promise<Comparison[]> => {
  * The origin works in [-1,1] and differentiates the mean loss over the batch, we in pixels and the sum, so our gradients are
  * halved and divided by the batch size, and our perturbations doubled. The attack itself runs from beginning to end on its
  * own: a sign may flip where a gradient is near 0, so its l_inf perturbations are compared by the share of elements that
- * differ. On a float64 backend all of it runs with the origin's float32 softmax.
+ * differ. On a float64 backend all of it runs with the origin's float32 softmax, which only diffusers' UNet has: not with VPSDE.
  */
 export const dwBox: ParityKind = {
   name: 'dwbox',
-  stem: /^dwbox_dd[pi]m/,
-  run: golden => asOrigin(() => compareAttack(golden)),
+  stem: /^dwbox_(dd[pi]m|vpsde)/,
+  run: golden => (isVpsde({ name: golden.stem }) ? compareAttack(golden) : asOrigin(() => compareAttack(golden))),
 }
