@@ -18,6 +18,7 @@ import { downStage, downStages, midShapes, midStage, stageShapes, upStage, upSta
 import { timeFeatures, timeShapes } from './unet2d/timeFeatures.ts'
 
 export type { Unet2dConfig } from './unet2d/config.ts'
+export { UNET2D_PRESETS } from './unet2d/presets.ts'
 
 export interface Unet2dOptions {
   /** Turns dropout on (training); each layer folds its name into the key. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { attentionBlock } from '../../algorithms/models/unet2d/attentionBlock.ts'
 import { resnetBlock } from '../../algorithms/models/unet2d/resnetBlock.ts'
-import { createUnet2d, renameUnet2dParameters, type Unet2dConfig } from '../../algorithms/models/unet2d.ts'
+import { createUnet2d, renameUnet2dParameters, UNET2D_PRESETS, type Unet2dConfig } from '../../algorithms/models/unet2d.ts'
 import { type Tensor, tensor, useBackend } from '../../core/index.ts'
 import { countParameters, scope } from '../../core/nn/index.ts'
 import { normal } from '../../core/random/distributions.ts'
@@ -29,18 +29,42 @@ const outputOf = (change: Partial<Unet2dConfig>, o: Parameters<ReturnType<typeof
 
 describe('createUnet2d', () => {
   it('should have the names, shapes and order of the published CIFAR-10 network, 35,746,307 parameters', () => {
-    const google = createUnet2d({
-      block_out_channels: [128, 256, 256, 256],
-      down_block_types: ['DownBlock2D', 'AttnDownBlock2D', 'DownBlock2D', 'DownBlock2D'],
-      up_block_types: ['UpBlock2D', 'UpBlock2D', 'AttnUpBlock2D', 'UpBlock2D'],
-      attention_head_dim: null,
-    })
+    const google = createUnet2d(UNET2D_PRESETS['google/ddpm-cifar10-32'])
     const shapes = google.parameterShapes()
     const published = readFileSync(new URL('../golden/unet2d_google_keys.txt', import.meta.url), 'utf8')
       .trim()
       .split('\n')
     expect(Object.entries(shapes).map(([name, shape]) => `${name} [${shape.join(', ')}]`)).toEqual(published)
     expect(countParameters(shapes)).toBe(35_746_307)
+  })
+
+  it.each([
+    ['google/ddpm-celebahq-256', null],
+    ['diffusers/unconditional', 8],
+  ] as const)('should have the 113,673,219 parameters of %s, which attends after four halvings only', (name, headChannels) => {
+    const network = createUnet2d(UNET2D_PRESETS[name])
+    const shapes = network.parameterShapes()
+    expect(countParameters(shapes)).toBe(113_673_219)
+    const attending = new Set(Object.keys(shapes).flatMap(key => key.match(/^(.+)\.attentions/)?.[1] ?? []))
+    expect([...attending].sort()).toEqual(['down_blocks.4', 'mid_block', 'up_blocks.1'])
+    expect(network.config.attention_head_dim).toBe(headChannels)
+  })
+
+  it('should configure the checkpoints of Ho et al. as their config.json does', () => {
+    for (const name of ['google/ddpm-cifar10-32', 'google/ddpm-celebahq-256'] as const) {
+      expect(createUnet2d(UNET2D_PRESETS[name]).config).toMatchObject({
+        attention_head_dim: null,
+        downsample_padding: 0,
+        flip_sin_to_cos: false,
+        freq_shift: 1,
+        norm_eps: 1e-6,
+        norm_num_groups: 32,
+        layers_per_block: 2,
+        mid_block_scale_factor: 1,
+        time_embedding_type: 'positional',
+        num_class_embeds: null,
+      })
+    }
   })
 
   it('should initialise every parameter with its shape', () => {
