@@ -27,6 +27,14 @@ export const auditCommand = (): Command =>
     .description('run the specs and write a report of every claim with its code, tests and deviations')
     .option('--reuse <json>', 'take the results of an earlier vitest JSON report instead of running the specs')
     .option('--out <folder>', 'where AUDIT.md and audit.html go; their links expect the project folder', projectRoot)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  npm run audit                                          run the specs, then write AUDIT.md and audit.html
+  npm run audit -- --reuse runs/specs.json               with the results that npm test left there
+  npm run audit -- --reuse runs/specs.json --out build   into another folder`,
+    )
     .action(async ({ reuse, out }: { reuse?: string; out: string }) => {
       const results = reuse === undefined ? await runSpecs(projectRoot) : reuseReport(resolve(reuse), projectRoot)
       const sources = ['core', 'algorithms', 'experiments'].flatMap(readFolder)

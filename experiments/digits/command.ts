@@ -2,6 +2,7 @@ import { Command, Option } from 'commander'
 import { useBackend } from '../../core/index.ts'
 import { wholeNumber } from '../cli/arguments.ts'
 import { commandLine } from '../cli/commandLine.ts'
+import { presentBackend, runBackends } from '../gpu/presentBackend.ts'
 import { watchInterrupt } from '../support/interrupt.ts'
 import { defaultWeights, trainDigits } from './train.ts'
 
@@ -16,7 +17,7 @@ export const trainCommand = (): Command =>
     .option('--out <folder>', 'where weights and checkpoints are written', 'runs/train-digits')
     .option('--only <names...>', 'fine-tunings to make', [...defaultWeights])
     .option('--suffix <text>', 'appended to the names of the diffusion weights, to keep another seed beside the first')
-    .addOption(new Option('--backend <name>', 'what computes').choices(['cpu', 'reference']).default('cpu'))
+    .addOption(new Option('--backend <name>', 'what computes').choices(runBackends).default('cpu'))
     .option('--quiet', 'no progress bar')
     .addHelpText(
       'after',
@@ -27,7 +28,8 @@ Examples:
   npm run train -- --preset digits --only random-order   a control
   npm run train -- --seed 1 --suffix=-seed1 --only vanilla addt-scaled   another training seed`,
     )
-    .action(async ({ preset, seed, out, only, suffix, backend, quiet }) => {
+    .action(async ({ preset, seed, out, only, suffix, backend: named, quiet }) => {
+      const backend = presentBackend(named)
       const options = {
         preset,
         out,

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import { backendNames } from '../../core/index.ts'
+import { presentBackend, type RunBackend, runBackends } from '../gpu/presentBackend.ts'
 import { UserError } from '../support/errors.ts'
 import { formatReport } from './format.ts'
 import { parity } from './parity.ts'
@@ -9,10 +9,18 @@ export const parityCommand = (): Command =>
   new Command('parity')
     .description('compare this implementation with golden vectors of other implementations')
     .argument('<folder>', 'folder of golden .safetensors files')
-    .addOption(new Option('--backend <name>', 'where to compute').choices(backendNames).default('cpu'))
+    .addOption(new Option('--backend <name>', 'where to compute').choices(runBackends).default('cpu'))
     .option('--json', 'print the report as JSON')
-    .action(async (folder: string, { backend, json }: { backend: string; json?: boolean }) => {
-      const report = await parity(folder, { backend })
+    .addHelpText(
+      'after',
+      `
+Examples:
+  npm run parity -- spec/golden                          the vectors that come with the project
+  npm run parity -- spec/golden --backend reference      in float64, where float64 references are held to 1e-9
+  npm run parity -- spec/golden --backend gpu --json     on the best mode of the gpu present, as JSON`,
+    )
+    .action(async (folder: string, { backend, json }: { backend: RunBackend; json?: boolean }) => {
+      const report = await parity(folder, { backend: presentBackend(backend) })
       process.stdout.write(`${json ? JSON.stringify(report, null, 2) : formatReport(report)}\n`)
       if (report.ok) return
       const failed = report.rows.filter(row => !row.ok).length

@@ -46,7 +46,8 @@ describe('a command line that cannot be obeyed', () => {
     ['run --workers 0', /'--workers <n>' argument '0' is invalid\. Use a whole number of at least 1\./],
     ['run --workers 1.5', /Use a whole number of at least 1\./],
     ['train --preset cifar', /'--preset <name>' argument 'cifar' is invalid\. Allowed choices are digits\./],
-    ['train --backend cuda', /Allowed choices are cpu, reference\./],
+    ['train --backend cuda', /Allowed choices are cpu, reference, gpu, gpu:webgpu, /],
+    ['parity spec/golden --backend cuda', /Allowed choices are cpu, reference, gpu, gpu:webgpu, /],
     ['train --seed -1', /Use a whole number of at least 0\./],
     ['train --only vanila', /^--only: there is no training "vanila"; choose from base/],
   ])('should end with exit code 2 and one line: %s', async (line, message) => {
@@ -54,8 +55,12 @@ describe('a command line that cannot be obeyed', () => {
   })
 })
 
-it('should say in one line what a missing mode of the gpu needs', async () => {
-  const message = await refused(1, ...run('--backend', 'gpu:webgpu'))
+it.each<[string, () => string[]]>([
+  ['run', () => run()],
+  ['train', () => ['train', '--out', out]],
+  ['parity', () => ['parity', 'spec/golden']],
+])('should say in one line what a missing mode of the gpu needs: %s', async (_, command) => {
+  const message = await refused(1, ...command(), '--backend', 'gpu:webgpu')
   expect(message).toMatch(/^backend gpu:webgpu: the mode is not present, it needs [^\n]*; use gpu:webasm, which needs nothing\n$/)
 })
 

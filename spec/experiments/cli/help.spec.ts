@@ -18,6 +18,8 @@ describe('--help', () => {
     ['run', 'npm start'],
     ['train', 'npm run train'],
     ['evaluate', 'npm run evaluate'],
+    ['parity', 'npm run parity'],
+    ['audit', 'npm run audit'],
   ])('should give examples of %s', async (name, call) => {
     const { stdout } = await callProgram(name, '--help')
     const examples = stdout.split('Examples:\n')[1]!.trim().split('\n')
