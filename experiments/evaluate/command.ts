@@ -4,8 +4,9 @@ import { useBackend } from '../../core/index.ts'
 import { number, wholeNumber } from '../cli/arguments.ts'
 import { DATASETS, type DatasetName } from '../data/datasets.ts'
 import { modelFolder } from '../fetch/modelFolder.ts'
+import { fetchTestSet, TEST_SETS } from '../fetch/testSets.ts'
 import { UsageError } from '../support/errors.ts'
-import { createProgress } from '../support/progress.ts'
+import { createProgress, type ProgressOptions } from '../support/progress.ts'
 import { collectProvenance } from '../support/provenance.ts'
 import { architectureNames, architectureOf, type Normalisation } from './architectures.ts'
 import { evaluateClean } from './evaluateClean.ts'
@@ -19,6 +20,7 @@ interface Options extends Partial<PurifierOptions> {
   readonly checkpoint: string
   readonly dataset: DatasetName
   readonly data: readonly string[]
+  readonly download?: boolean
   readonly classes?: number
   readonly stateDict?: string
   readonly wholeModule?: boolean
@@ -63,20 +65,23 @@ const reported = (
 
 const evaluate = async (o: Options): Promise<void> => {
   const wanted = purifierOptions(o)
+  if (o.download && o.data.length > 0) throw new UsageError('--download and --data exclude each other', 'give one of them')
   const silent = Boolean(o.json || o.quiet)
+  const fetching = { progress: (p: ProgressOptions) => createProgress({ ...p, silent: p.silent || silent }) }
   const kind = DATASETS[o.dataset]
   const { network, normalisation } = architectureOf(o.arch, { channels: kind.channels, classes: o.classes ?? kind.classes })
   const seen = { mean: o.mean ?? normalisation.mean, std: o.std ?? normalisation.std }
   checkNormalisation(seen, kind.channels)
   await useBackend(o.backend)
-  const data = kind.load({ paths: o.data, limit: o.limit })
+  const paths = o.download ? await fetchTestSet(o.dataset, fetching) : o.data
+  const data = kind.load({ paths, limit: o.limit })
   const parameters = loadWeights(
     o.checkpoint,
     { ...network.parameterShapes(), ...network.bufferShapes() },
     { ...(o.stateDict !== undefined && { stateDictKey: o.stateDict }), unknownClasses: o.wholeModule ? 'inert' : 'refuse' },
   )
   const classifier = normalisedClassifier(network, parameters, seen)
-  const model = wanted && (await modelFolder(wanted.purifier, { progress: p => createProgress({ ...p, silent: p.silent || silent }) }))
+  const model = wanted && (await modelFolder(wanted.purifier, fetching))
   const defence = model ? purifiedClassifier(loadPurifier({ ...wanted, purifier: model.folder }, data), classifier) : undefended(classifier)
   const progress = createProgress({ label: o.arch, total: data.count, unit: 'images', silent })
   try {
@@ -105,6 +110,7 @@ export const evaluateCommand = (): Command =>
     .requiredOption('--checkpoint <file>', 'safetensors or PyTorch file')
     .addOption(new Option('--dataset <name>', 'kind of data').choices(Object.keys(DATASETS)).default('cifar10'))
     .option('--data <files...>', 'files of the data set', [])
+    .option('--download', `fetch the official test set once and keep it in the cache folder (${Object.keys(TEST_SETS).join(', ')})`)
     .option('--classes <n>', 'classes the classifier knows (default: those of the data set)', wholeNumber(2))
     .option('--state-dict <key>', 'where the state dict lies in a PyTorch file, if not in the usual places')
     .option('--whole-module', 'take the parameters of a PyTorch file that holds a whole module; its code is never run')

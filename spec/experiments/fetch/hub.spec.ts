@@ -148,7 +148,8 @@ describe('a model of the hub', () => {
 
 describe('modelFolder', () => {
   it('should prefer a folder to a name', async () => {
-    expect(await modelFolder(model, options())).toEqual({ folder: model })
+    expect(isHubName('spec/experiments') && existsSync('spec/experiments')).toBe(true)
+    for (const folder of [model, 'spec/experiments']) expect(await modelFolder(folder, options())).toEqual({ folder })
     expect(await modelFolder(join(root, 'missing'), options())).toEqual({ folder: join(root, 'missing') })
     expect(hub.requests).toHaveLength(0)
     expect((await modelFolder(NAME, options())).commit).toBe(COMMIT)

@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { DATASETS } from '../../../experiments/data/datasets.ts'
+import { tarFile } from '../../../experiments/fetch/tar.ts'
+import { fetchTestSet, type RemoteFile, TEST_SETS } from '../../../experiments/fetch/testSets.ts'
+import { createProgress } from '../../../experiments/support/progress.ts'
+import { callProgram } from '../cli/callProgram.ts'
+import { type LocalServer, startServer } from './localServer.ts'
+
+/** A ustar archive of files (type 0) and folders (type 5). */
+const tar = (entries: readonly { name: string; bytes: Uint8Array; type?: string }[]): Buffer =>
+  Buffer.concat([
+    ...entries.flatMap(({ name, bytes, type = '0' }) => {
+      const header = Buffer.alloc(512)
+      header.write(name, 0, 'latin1')
+      header.write(`${bytes.length.toString(8).padStart(11, '0')}\0`, 124, 'latin1')
+      header.write('        ', 148, 'latin1')
+      header.write(type, 156, 'latin1')
+      header.write(
+        `${[...header]
+          .reduce((a, b) => a + b)
+          .toString(8)
+          .padStart(6, '0')}\0 `,
+        148,
+        'latin1',
+      )
+      return [header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)]
+    }),
+    Buffer.alloc(1024),
+  ])
+
+describe('tarFile', () => {
+  it('should find each file of an archive, whatever its size', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 1100 }), { minLength: 1, maxLength: 5 }), contents => {
+        const archive = tar([
+          { name: 'a/', bytes: new Uint8Array(0), type: '5' },
+          ...contents.map((bytes, i) => ({ name: `a/${i}`, bytes })),
+        ])
+        for (const [i, bytes] of contents.entries()) expect(new Uint8Array(tarFile(archive, `a/${i}`, 'x.tar'))).toEqual(bytes)
+      }),
+    )
+  })
+
+  it('should refuse what it does not find, links, and damage', () => {
+    const bytes = new Uint8Array(700)
+    const archive = tar([{ name: 'a', bytes }])
+    expect(() => tarFile(archive, 'b', 'x.tar')).toThrow('x.tar: tar archive has no file "b"; delete the archive and fetch it again')
+    expect(() => tarFile(tar([{ name: 'a', bytes, type: '2' }]), 'a', 'x.tar')).toThrow('has no file "a"')
+    expect(() => tarFile(archive.subarray(0, 1000), 'a', 'x.tar')).toThrow('"a" goes beyond the archive\'s 1000 bytes')
+    const wrong = Buffer.from(archive)
+    wrong[0]! ^= 1
+    expect(() => tarFile(wrong, 'a', 'x.tar')).toThrow('tar header at byte 0 has a wrong checksum')
+  })
+})
+
+describe('fetchTestSet', () => {
+  const image = Uint8Array.from({ length: 3073 }, (_, i) => (i === 0 ? 7 : i % 256))
+  const archive = gzipSync(
+    tar([
+      { name: 'c/data_batch_1.bin', bytes: new Uint8Array(3073) },
+      { name: 'c/test_batch.bin', bytes: image },
+    ]),
+  )
+  let server: LocalServer
+  let cache: string
+  let sets: Record<string, RemoteFile[]>
+  beforeEach(async () => {
+    cache = mkdtempSync(join(tmpdir(), 'test-sets-'))
+    server = await startServer((request, response) => server.send(request, response, archive))
+    const sha256 = createHash('sha256').update(archive).digest('hex')
+    const member = { name: 'c/test_batch.bin', size: image.length }
+    sets = { cifar10: [{ url: `${server.url}/c.tar.gz`, size: archive.length, sha256, member }] }
+  })
+  afterEach(async () => {
+    await server.close()
+    rmSync(cache, { recursive: true, force: true })
+  })
+  const get = (name = 'cifar10') => fetchTestSet(name, { cache, sets, progress: o => createProgress({ ...o, silent: true }) })
+
+  it('should take the test set from the archive, once', async () => {
+    const paths = await get()
+    expect(Array.from(DATASETS.cifar10.load({ paths }).labels)).toEqual([7])
+    expect(await get()).toEqual(paths)
+    expect(server.requests).toHaveLength(1)
+  })
+
+  it('should take it from the archive again when it is not whole', async () => {
+    const [path] = await get()
+    writeFileSync(path!, image.subarray(1))
+    await get()
+    expect(new Uint8Array(readFileSync(path!))).toEqual(image)
+    expect(server.requests).toHaveLength(1)
+  })
+
+  it('should refuse an archive that is not the published one', async () => {
+    sets.cifar10![0] = { ...sets.cifar10![0]!, sha256: '0'.repeat(64) }
+    await expect(get()).rejects.toThrow('is not the file expected: its SHA-256 is')
+  })
+
+  it('should say which can be fetched', async () => {
+    await expect(get('digits')).rejects.toThrow('the data set digits cannot be fetched; only cifar10 can, name files with --data')
+    const { code, stderr } = await callProgram(
+      'evaluate',
+      '--arch',
+      'wrn-10-1',
+      '--checkpoint',
+      'none',
+      '--dataset',
+      'digits',
+      '--download',
+    )
+    expect([code, stderr]).toEqual([
+      2,
+      'the data set digits cannot be fetched; only cifar10, cifar100, mnist can, name files with --data\n',
+    ])
+  })
+
+  it('should refuse to fetch what is given', async () => {
+    const { code, stderr } = await callProgram('evaluate', '--arch', 'resnet20', '--checkpoint', 'none', '--download', '--data', 'a')
+    expect([code, stderr]).toEqual([2, '--download and --data exclude each other; give one of them\n'])
+  })
+
+  it('should know of data sets that have a loader only, with whole checksums', () => {
+    for (const [name, files] of Object.entries(TEST_SETS)) {
+      expect(Object.keys(DATASETS)).toContain(name)
+      for (const { url, sha256 } of files)
+        expect([new URL(url).protocol, sha256]).toEqual(['https:', expect.stringMatching(/^[0-9a-f]{64}$/)])
+    }
+  })
+})
