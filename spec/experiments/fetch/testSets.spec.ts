@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DATASETS } from '../../../experiments/data/datasets.ts'
 import { tarFile } from '../../../experiments/fetch/tar.ts'
 import { fetchTestSet, type RemoteFile, TEST_SETS } from '../../../experiments/fetch/testSets.ts'
@@ -72,20 +72,23 @@ describe('fetchTestSet', () => {
   let sets: Record<string, RemoteFile[]>
   beforeEach(async () => {
     cache = mkdtempSync(join(tmpdir(), 'test-sets-'))
+    vi.stubEnv('DBP_CACHE', cache)
     server = await startServer((request, response) => server.send(request, response, archive))
     const sha256 = createHash('sha256').update(archive).digest('hex')
     const member = { name: 'c/test_batch.bin', size: image.length }
     sets = { cifar10: [{ url: `${server.url}/c.tar.gz`, size: archive.length, sha256, member }] }
   })
   afterEach(async () => {
+    vi.unstubAllEnvs()
     await server.close()
     rmSync(cache, { recursive: true, force: true })
   })
   const get = (name = 'cifar10') => fetchTestSet(name, { cache, sets, progress: o => createProgress({ ...o, silent: true }) })
 
-  it('should take the test set from the archive, once', async () => {
+  it('should take the test set from the archive, once, and need the archive no more', async () => {
     const paths = await get()
     expect(Array.from(DATASETS.cifar10.load({ paths }).labels)).toEqual([7])
+    rmSync(join(cache, 'data', 'cifar10', 'c.tar.gz'))
     expect(await get()).toEqual(paths)
     expect(server.requests).toHaveLength(1)
   })
