@@ -6,7 +6,7 @@ import type { AccuracyResult } from '../../../experiments/dwBox/runUnit.ts'
 import { compare, pairedComparison, summariseRows } from '../../../experiments/dwBox/summary.ts'
 import { firstRight, rowOf, settingOf } from './rows.ts'
 
-const o = parseAuditOptions({ images: 130, imagesDeterministic: 200, steps: 2, eotSamples: 3 })
+const o = parseAuditOptions({ images: 130, imagesDeterministic: 500, steps: 2, eotSamples: 3 })
 const rows = planRows(o)
 const units = planUnits(rows, o)
 
@@ -29,7 +29,7 @@ describe('summariseRows', () => {
     const plain = units.filter(({ kind, row, setting }) => kind === 'accuracy' && row.id === 'ddpm-vanilla' && setting.name === 'DW_Both')
     const joined = expected.find(({ id }) => id === 'ddpm-vanilla')!.settings.find(({ setting }) => setting === 'DW_Both')!
     expect(plain.length).toBe(4)
-    expect(joined.imageIds.length).toBe(200)
+    expect(joined.imageIds.length).toBe(500)
     for (const unit of plain) {
       const at = joined.imageIds.indexOf(unit.imageIds[0]!)
       expect(at).toBe(Number(unit.key.split('/').at(-1)))
