@@ -5,7 +5,7 @@ export const QUESTION = 'Is diffusion-based purification robust because it is ra
 
 const CONCLUSION: Readonly<Record<Verdict['outcome'], string>> = {
   shown: 'Yes, in this run',
-  'not shown': 'This run does not decide it',
+  'not shown': 'This run does not show it',
   contradicted: 'No, not in this run',
 }
 

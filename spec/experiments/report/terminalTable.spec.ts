@@ -98,7 +98,7 @@ describe('renderTable', () => {
       outcome => render(200, { ...results, verdicts: [{ ...results.verdicts[0]!, outcome }] }).split('\n')[1]!,
     )
     expect(answers[0]).toMatch(/^Yes, in this run: DDPM vanilla/)
-    expect(answers[1]).toMatch(/^This run does not decide it/)
+    expect(answers[1]).toMatch(/^This run does not show it/)
     expect(answers[2]).toMatch(/^No, not in this run/)
     expect(render(200, { ...results, rows: [] })).toContain('This run gives no answer')
   })
