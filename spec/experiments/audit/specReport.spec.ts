@@ -3,7 +3,7 @@ import { readSpecReport } from '../../../experiments/audit/specReport.ts'
 
 const report = (file: object) => ({
   success: true,
-  testResults: [{ name: '/root/spec/a.spec.ts', status: 'passed', assertionResults: [], ...file }],
+  testResults: [{ name: '/project/spec/a.spec.ts', status: 'passed', assertionResults: [], ...file }],
 })
 
 describe('readSpecReport', () => {
@@ -13,7 +13,7 @@ describe('readSpecReport', () => {
       { fullName: 'rbgm should fail', status: 'failed', failureMessages: ['Error: no\n at a'], meta: {} },
       { fullName: 'rbgm later', status: 'todo', failureMessages: [] },
     ]
-    expect(readSpecReport(report({ status: 'failed', assertionResults }), '/root')).toEqual([
+    expect(readSpecReport(report({ status: 'failed', assertionResults }), '/project')).toEqual([
       { file: 'spec/a.spec.ts', title: 'rbgm should sort', status: 'passed', runs: 50, seed: 3 },
       { file: 'spec/a.spec.ts', title: 'rbgm should fail', status: 'failed', message: 'Error: no' },
       { file: 'spec/a.spec.ts', title: 'rbgm later', status: 'skipped' },
@@ -21,12 +21,12 @@ describe('readSpecReport', () => {
   })
 
   it('should count a file that did not load as a failure', () => {
-    expect(readSpecReport(report({ status: 'failed', message: 'cannot import x\nat y' }), '/root')).toEqual([
+    expect(readSpecReport(report({ status: 'failed', message: 'cannot import x\nat y' }), '/project')).toEqual([
       { file: 'spec/a.spec.ts', title: 'the file itself', status: 'failed', message: 'cannot import x' },
     ])
   })
 
   it('should refuse JSON that is no report', () => {
-    expect(() => readSpecReport({ results: [] }, '/root')).toThrow(/testResults/)
+    expect(() => readSpecReport({ results: [] }, '/project')).toThrow(/testResults/)
   })
 })
