@@ -66,9 +66,7 @@ export const softmax = (x: Tensor): Tensor => apply(softmaxOp, [x], null)
 
 /** log softmax along the last dimension. */
 export const logSoftmax = (x: Tensor): Tensor => {
-  const shifted = x.sub(stopAtMaximum(x))
+  // Any shift leaves log softmax unchanged, so the gradients through the two uses of the maximum cancel.
+  const shifted = x.sub(x.max([-1], { keepDims: true }))
   return shifted.sub(shifted.exp().sum([-1], { keepDims: true }).log())
 }
-
-/** The maximum along the last dimension; any constant shift leaves log softmax unchanged, so its gradient cancels. */
-const stopAtMaximum = (x: Tensor): Tensor => x.max([-1], { keepDims: true })
