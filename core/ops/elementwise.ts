@@ -15,6 +15,33 @@ export interface ElementwiseAttributes {
 
 const compiled = new Map<string, ReturnType<typeof compileElementwise>>()
 
+/** dy * d expr / d x_i as an expression whose last input is dy, or what makes an expression needless. */
+type Chained = Expr | 'zero' | 'identity'
+
+const chainedDerivatives = new WeakMap<Expr, Map<number, Chained>>()
+
+const chain = (expr: Expr, i: number, inputCount: number): Chained => {
+  const local = derivative(expr, i)
+  if (local.kind === 'const' && local.value === 0) return 'zero'
+  return local.kind === 'const' && local.value === 1 ? 'identity' : mul(local, input(inputCount))
+}
+
+/** Each is derived once and then the same object, by which backends find the kernel compiled for it. */
+const chainedDerivative = (expr: Expr, i: number, inputCount: number): Chained => {
+  let known = chainedDerivatives.get(expr)
+  if (!known) {
+    known = new Map()
+    chainedDerivatives.set(expr, known)
+  }
+  const place = i + inputCount * 2 ** 16
+  let chained = known.get(place)
+  if (!chained) {
+    chained = chain(expr, i, inputCount)
+    known.set(place, chained)
+  }
+  return chained
+}
+
 const rules = (name: string): Omit<OpDefinition<ElementwiseAttributes>, 'domain'> => ({
   name,
   kernel: 'elementwise',
@@ -37,13 +64,10 @@ const rules = (name: string): Omit<OpDefinition<ElementwiseAttributes>, 'domain'
   // d/dx_i = sum over the stretched dimensions of outputGradient * (the symbolic derivative of the expression).
   gradient: ({ inputs, attributes: { expr, params }, outputGradient }) =>
     inputs.map((x, i) => {
-      const local = derivative(expr, i)
-      if (local.kind === 'const' && local.value === 0) return null
-      return () => {
-        if (local.kind === 'const' && local.value === 1) return sumTo(outputGradient, x.shape)
-        const chained = mul(local, input(inputs.length))
-        return sumTo(elementwise([...inputs, outputGradient], { expr: chained, params }), x.shape)
-      }
+      const chained = chainedDerivative(expr, i, inputs.length)
+      if (chained === 'zero') return null
+      if (chained === 'identity') return () => sumTo(outputGradient, x.shape)
+      return () => sumTo(elementwise([...inputs, outputGradient], { expr: chained, params }), x.shape)
     }),
 })
 
