@@ -1,8 +1,8 @@
 import { type ByteSource, withFileSource } from './byteSource.ts'
 import { FileError, quoteKey } from './fileError.ts'
 import type { HostDtype, HostTensor } from './hostTensor.ts'
-import { readSafetensors } from './safetensors.ts'
-import { LENGTH_BYTES, MAX_HEADER_BYTES, readHeader } from './safetensorsHeader.ts'
+import { openSafetensors } from './safetensors.ts'
+import { LENGTH_BYTES } from './safetensorsHeader.ts'
 import { isPickle, isZip, openTorchCheckpoint, type TorchOptions } from './torch/readTorchCheckpoint.ts'
 
 export type CheckpointFormat = 'safetensors' | 'torch zip' | 'torch legacy'
@@ -21,8 +21,8 @@ export interface CheckpointSummary {
 }
 
 /**
- * Loads a checkpoint of any supported format, told apart by its content and not by its name. The options concern
- * PyTorch files only; a safetensors file is taken as it is.
+ * Loads a checkpoint of any supported format, told apart by its content and not by its name, tensor by tensor. The options
+ * concern PyTorch files only; a safetensors file is taken as it is.
  *
  * @throws FileError when the file cannot be read, is damaged, of no known format, or asks for code
  */
@@ -32,7 +32,7 @@ export const loadCheckpoint = (path: string, options: TorchOptions = {}): Checkp
       const checkpoint = openTorchCheckpoint(source, options)
       return { format: checkpoint.format, ...checkpoint.read() }
     }
-    return { format: 'safetensors', ...readSafetensors(source.read(0, source.size), path) }
+    return { format: 'safetensors', ...openSafetensors(source).read() }
   })
 
 /**
@@ -46,20 +46,13 @@ export const inspectCheckpoint = (path: string, options: TorchOptions = {}): Che
       const facts = Object.entries(tensors).map(([name, { dtype, shape }]) => [name, { dtype, shape }] as const)
       return { format, tensors: Object.fromEntries(facts), metadata }
     }
-    const { entries, metadata } = readHeader(headerBytes(source), path, { fileSize: source.size })
+    const { entries, metadata } = openSafetensors(source)
     return {
       format: 'safetensors',
       tensors: Object.fromEntries(entries.map(({ key, dtype, shape }) => [key, { dtype, shape }])),
       metadata,
     }
   })
-
-/** The part of a safetensors file that its first 8 bytes announce, as far as it exists and may exist. */
-const headerBytes = (source: ByteSource): Uint8Array => {
-  const bytes = source.read(0, LENGTH_BYTES)
-  const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true)
-  return source.read(0, Math.min(source.size, LENGTH_BYTES + Math.min(Number(length), MAX_HEADER_BYTES)))
-}
 
 /** True for a PyTorch file, false for safetensors: of these only the latter has a brace at byte 8. */
 const isTorch = (source: ByteSource): boolean => {

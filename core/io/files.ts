@@ -5,30 +5,12 @@
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { FileError } from './fileError.ts'
+import { withFileSource } from './byteSource.ts'
 import type { HostTensor } from './hostTensor.ts'
-import { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts'
+import { openSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts'
+import { toFileError } from './systemError.ts'
 
-/** What went wrong and what to do, per system error code. */
-const SYSTEM_ERRORS: Readonly<Record<string, readonly [rule: string, remedy: string]>> = {
-  ENOENT: ['no such file or folder', 'check the path'],
-  EACCES: ['permission denied', 'choose a place you may use or change its permissions'],
-  EPERM: ['operation not permitted', 'choose a place you may use or change its permissions'],
-  EROFS: ['the file system is read-only', 'choose another place'],
-  EISDIR: ['it is a folder, not a file', 'give the path of a file'],
-  ENOTDIR: ['a part of the path is a file, not a folder', 'check the path'],
-  ENOSPC: ['the disk is full', 'free space or choose another place'],
-  EDQUOT: ['the disk quota is used up', 'free space or choose another place'],
-  ERR_FS_FILE_TOO_LARGE: ['the file is larger than 2 GiB', 'split it'],
-}
-
-/** The system's error on a path as a one-line `FileError`; the original one stays in `cause`. */
-export const toFileError = (action: string, path: string, cause: unknown): FileError => {
-  if (cause instanceof FileError) return cause
-  const { code, message } = cause as NodeJS.ErrnoException
-  const [rule, remedy] = SYSTEM_ERRORS[code ?? ''] ?? [message, 'check the path and the disk']
-  return new FileError(path, `${action} failed: ${rule}`, remedy, { cause })
-}
+export { toFileError } from './systemError.ts'
 
 /** @throws FileError */
 export const readFileBytes = (path: string): Uint8Array => {
@@ -75,8 +57,8 @@ const flushFolder = (path: string): void => {
   }
 }
 
-/** @throws FileError when the file cannot be read or is damaged */
-export const loadSafetensors = (path: string): Safetensors => readSafetensors(readFileBytes(path), path)
+/** Reads one tensor after the other. @throws FileError when the file cannot be read or is damaged */
+export const loadSafetensors = (path: string): Safetensors => withFileSource(path, source => openSafetensors(source).read())
 
 /** @throws FileError when a tensor is inconsistent or the file cannot be written */
 export const saveSafetensors = (

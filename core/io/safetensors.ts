@@ -1,6 +1,7 @@
+import { type ByteSource, memorySource } from './byteSource.ts'
 import { FileError, quoteKey } from './fileError.ts'
 import { CODECS, elementCount, type HostTensor, isHostDtype } from './hostTensor.ts'
-import { LENGTH_BYTES, MAX_HEADER_BYTES, METADATA_KEY, readHeader } from './safetensorsHeader.ts'
+import { type HeaderEntry, LENGTH_BYTES, MAX_HEADER_BYTES, METADATA_KEY, readHeader } from './safetensorsHeader.ts'
 
 /**
  * The safetensors format: named tensors and text metadata in one file (https://github.com/huggingface/safetensors).
@@ -12,6 +13,14 @@ export interface Safetensors {
   readonly metadata: Record<string, string>
 }
 
+/** A file whose header has been checked and whose values have not been read. */
+export interface OpenSafetensors {
+  readonly entries: readonly HeaderEntry[]
+  readonly metadata: Record<string, string>
+  /** Reads all values. @throws FileError when an I64 value has no exact number or a BOOL is neither 0 nor 1 */
+  readonly read: () => Safetensors
+}
+
 // Values are copied between file and memory as they lie, and the format is little endian.
 const HOST_IS_LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
@@ -20,28 +29,39 @@ const requireLittleEndian = (source: string): void => {
 }
 
 /**
- * The tensors and metadata of a safetensors file, with the order of names in its header.
+ * Opens a safetensors file and reads its header only. `read` then takes one tensor after the other, straight into the
+ * memory that holds its values: beside the results there is at most one tensor of a dtype that is held in another one.
  *
- * @param source the file's name, for messages
- * @throws FileError naming file, tensor, rule and remedy when anything is not as the format says (see `readHeader`), or
- *   when an I64 value has no exact number or a BOOL is neither 0 nor 1
+ * @throws FileError naming file, tensor, rule and remedy when anything is not as the format says (see `readHeader`)
  */
-export const readSafetensors = (bytes: Uint8Array, source: string): Safetensors => {
-  requireLittleEndian(source)
-  // Not `bytes` itself, since a Node Buffer's `slice` would share memory where a typed array's copies.
-  const file = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const { entries, metadata } = readHeader(file, source)
-  const tensors = entries.map(({ key, dtype, shape, begin, end }): [string, HostTensor] => {
+export const openSafetensors = (file: ByteSource): OpenSafetensors => {
+  requireLittleEndian(file.name)
+  const { entries, metadata } = readHeader(file)
+  const valuesOf = ({ key, dtype, begin, end }: HeaderEntry): HostTensor['values'] => {
     try {
-      return [key, { dtype, shape, values: CODECS[dtype].decode(file.slice(begin, end) as Uint8Array<ArrayBuffer>) }]
+      return CODECS[dtype].decode(file.copy(begin, end))
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause
-      throw new FileError(source, `tensor ${quoteKey(key)}: ${cause.message}`, 'the file is damaged or unsuited, save it again', { cause })
+      throw new FileError(file.name, `tensor ${quoteKey(key)}: ${cause.message}`, 'the file is damaged or unsuited, save it again', {
+        cause,
+      })
     }
-  })
+  }
   // fromEntries defines own properties, so that even a tensor named "__proto__" is only a name.
-  return { tensors: Object.fromEntries(tensors), metadata }
+  const read = (): Safetensors => ({
+    tensors: Object.fromEntries(entries.map(entry => [entry.key, { dtype: entry.dtype, shape: entry.shape, values: valuesOf(entry) }])),
+    metadata,
+  })
+  return { entries, metadata, read }
 }
+
+/**
+ * The tensors and metadata of a safetensors file in memory, with the order of names in its header.
+ *
+ * @param source the file's name, for messages
+ * @throws FileError see `openSafetensors`
+ */
+export const readSafetensors = (bytes: Uint8Array, source: string): Safetensors => openSafetensors(memorySource(bytes, source)).read()
 
 /**
  * The bytes of one tensor as the file holds them; they may share the memory of `values`.

@@ -1,3 +1,4 @@
+import type { ByteSource } from './byteSource.ts'
 import { duplicateKey } from './duplicateKey.ts'
 import { FileError, quoteKey } from './fileError.ts'
 import { CODECS, elementCount, type HostDtype, isHostDtype } from './hostTensor.ts'
@@ -33,16 +34,14 @@ const AGAIN = 'the file is damaged, download or train it again'
  * JSON, duplicate keys, dtype, shape, that shape and dtype need exactly the bytes given, and that the tensors cover the
  * data section to its last byte without holes or overlaps.
  *
- * @param bytes the file, or as much of its beginning as holds the header, with `fileSize` then that of the whole file
+ * Reads no byte behind the header.
+ *
  * @throws FileError
  */
-export const readHeader = (
-  bytes: Uint8Array,
-  source: string,
-  { fileSize = bytes.length }: { readonly fileSize?: number } = {},
-): SafetensorsHeader => {
-  const dataStart = LENGTH_BYTES + headerLength(bytes, source)
-  const json = parseHeaderJson(bytes.subarray(LENGTH_BYTES, dataStart), source)
+export const readHeader = (file: ByteSource): SafetensorsHeader => {
+  const { name: source, size: fileSize } = file
+  const dataStart = LENGTH_BYTES + headerLength(file)
+  const json = parseHeaderJson(file.read(LENGTH_BYTES, dataStart), source)
   const entries = Object.entries(json)
     .filter(([key]) => key !== METADATA_KEY)
     .map(([key, value]) => readEntry(key, value, { source, dataStart }))
@@ -50,10 +49,11 @@ export const readHeader = (
   return { entries, metadata: readMetadata(json[METADATA_KEY], source) }
 }
 
-const headerLength = (bytes: Uint8Array, source: string): number => {
-  if (bytes.length < LENGTH_BYTES) {
-    throw new FileError(source, `file has ${bytes.length} bytes, a safetensors file has at least ${LENGTH_BYTES}`, AGAIN)
+const headerLength = ({ name: source, size, read }: ByteSource): number => {
+  if (size < LENGTH_BYTES) {
+    throw new FileError(source, `file has ${size} bytes, a safetensors file has at least ${LENGTH_BYTES}`, AGAIN)
   }
+  const bytes = read(0, LENGTH_BYTES)
   const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true)
   if (length > BigInt(MAX_HEADER_BYTES)) {
     throw new FileError(
@@ -63,12 +63,8 @@ const headerLength = (bytes: Uint8Array, source: string): number => {
     )
   }
   const needed = LENGTH_BYTES + Number(length)
-  if (needed > bytes.length) {
-    throw new FileError(
-      source,
-      `file is truncated: its header ends at byte ${needed}, the file has ${bytes.length}`,
-      'download or train it again',
-    )
+  if (needed > size) {
+    throw new FileError(source, `file is truncated: its header ends at byte ${needed}, the file has ${size}`, 'download or train it again')
   }
   return Number(length)
 }

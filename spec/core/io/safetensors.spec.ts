@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { memorySource } from '../../../core/io/byteSource.ts'
 import { FileError } from '../../../core/io/fileError.ts'
-import { readSafetensors, writeSafetensors } from '../../../core/io/safetensors.ts'
+import { openSafetensors, readSafetensors, writeSafetensors } from '../../../core/io/safetensors.ts'
 import { hostTensors, metadata } from './arbitraries.ts'
 
 const SOURCE = 'model.safetensors'
@@ -164,6 +165,46 @@ describe('safetensors reading', () => {
       }),
       { numRuns: 500, seed: 2 },
     )
+  })
+})
+
+describe('safetensors file read in parts', () => {
+  const tensors = {
+    a: { dtype: 'F32', shape: [50], values: new Float32Array(50).fill(2) },
+    b: { dtype: 'F16', shape: [3], values: Float32Array.of(1, 2, 3) },
+  } as const
+  const bytes = writeSafetensors(tensors)
+
+  /** The source, and the sizes of all that was read of it. */
+  const counted = () => {
+    const plain = memorySource(bytes, SOURCE)
+    const reads: number[] = []
+    const copies: number[] = []
+    const read = (begin: number, end: number) => {
+      reads.push(end - begin)
+      return plain.read(begin, end)
+    }
+    const copy = (begin: number, end: number) => {
+      copies.push(end - begin)
+      return plain.copy(begin, end)
+    }
+    return { source: { ...plain, read, copy }, reads, copies }
+  }
+
+  it('should know everything but the values from the header alone', () => {
+    const { source, reads, copies } = counted()
+    const facts = openSafetensors(source).entries.map(({ key, dtype, shape }) => ({ key, dtype, shape }))
+    expect(facts).toEqual(Object.entries(tensors).map(([key, { dtype, shape }]) => ({ key, dtype, shape: [...shape] })))
+    expect(copies).toEqual([])
+    expect(reads.reduce((a, b) => a + b)).toBe(bytes.length - 200 - 6)
+  })
+
+  it('should read each tensor once and keep the memory it was read into', () => {
+    const { source, copies } = counted()
+    const { a, b } = openSafetensors(source).read().tensors
+    expect(copies).toEqual([200, 6])
+    expect(a!.values.buffer.byteLength).toBe(200)
+    expect(b!.values).toEqual(tensors.b.values)
   })
 })
 
