@@ -1,7 +1,7 @@
 import type { DType } from './backends/backend.ts'
 import type { OpDefinition } from './op.ts'
 import { formatShape } from './shape.ts'
-import { attachNode, isRecording, refuseTraced } from './tape.ts'
+import { attachNode, isRecording, isTraced, refuseTraced } from './tape.ts'
 import { makeTensor, type Tensor } from './tensor.ts'
 
 /** Runs an op on the backend of its inputs and, while a gradient is being traced, notes it on the tape. */
@@ -21,7 +21,7 @@ export const apply = <Attributes>(op: OpDefinition<Attributes>, inputs: readonly
   refuseTraced(op.name, inputs)
   const dtype: DType = backend.floatType
   const output = makeTensor(backend, backend.run(op, inputs, attributes, shape, dtype), shape)
-  if (isRecording() && inputs.some(input => input.node)) {
+  if (isRecording() && isTraced(inputs)) {
     attachNode(output, op.name, inputs, outputGradient => op.gradient({ inputs, output, attributes, outputGradient }))
   }
   return output

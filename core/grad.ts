@@ -20,25 +20,38 @@ const leaf = (x: Tensor): Tensor => {
   return fresh
 }
 
-/** Nodes on a path from `output` down to one of `leaves`, latest first. */
-const pathNodes = (output: Tensor, leaves: readonly Tensor[]): Node[] => {
-  const stop = new Set(leaves.map(x => x.node!.id))
-  const lowest = Math.min(...stop)
-  const seen = new Map<number, Node>()
-  const stack = output.node ? [output.node] : []
-  while (stack.length > 0) {
-    const node = stack.pop()!
-    if (seen.has(node.id) || node.id < lowest) continue
-    seen.set(node.id, node)
-    if (stop.has(node.id)) continue
-    for (const input of node.inputs) if (input.node) stack.push(input.node)
+let passes = 0
+
+/** Whether the node lies on a path of this backward pass. */
+const isNeeded = (node: Node | undefined, pass: number): node is Node => node !== undefined && node.pass === pass && node.needed
+
+/**
+ * Nodes on a path from `output` down to one of `leaves`, latest first, without the leaves. They and the leaves carry the
+ * number of the pass, so that a pass needs no tables: its nodes are those of its own trace, which no other pass walks
+ * meanwhile.
+ */
+const pathNodes = (output: Tensor, leaves: readonly Tensor[], pass: number): Node[] => {
+  let lowest = Number.POSITIVE_INFINITY
+  for (const { node } of leaves) {
+    Object.assign(node!, { pass, needed: true, cotangent: undefined })
+    lowest = Math.min(lowest, node!.id)
   }
-  const ascending = [...seen.values()].sort((a, b) => a.id - b.id)
-  const needed = new Set<number>()
-  for (const node of ascending) {
-    if (stop.has(node.id) || node.inputs.some(input => input.node && needed.has(input.node.id))) needed.add(node.id)
+  const reached: Node[] = []
+  const reach = (node: Node | undefined): void => {
+    if (!node || node.pass === pass || node.id < lowest) return
+    node.pass = pass
+    node.needed = false
+    node.cotangent = undefined
+    reached.push(node)
   }
-  return ascending.filter(node => needed.has(node.id)).reverse()
+  reach(output.node)
+  for (let i = 0; i < reached.length; i++) for (const input of reached[i]!.inputs) reach(input.node)
+  reached.sort((a, b) => b.id - a.id)
+  for (let i = reached.length - 1; i >= 0; i--) {
+    const node = reached[i]!
+    for (const input of node.inputs) if (isNeeded(input.node, pass)) node.needed = true
+  }
+  return reached.filter(node => node.needed)
 }
 
 /**
@@ -46,48 +59,43 @@ const pathNodes = (output: Tensor, leaves: readonly Tensor[]): Node[] => {
  * soon as the node is done, which keeps the peak at the forward pass's own.
  */
 const backward = (output: Tensor, seed: Tensor, leaves: readonly Tensor[], retained: ReadonlySet<Tensor>): Tensor[] => {
-  const nodes = pathNodes(output, leaves)
-  const onPath = new Set(nodes.map(node => node.id))
-  const gradients = new Map<number, Tensor>()
+  const pass = ++passes
+  const nodes = pathNodes(output, leaves, pass)
   const freely = !isRecording()
-  if (output.node && onPath.has(output.node.id)) gradients.set(output.node.id, seed)
-  const stop = new Set(leaves.map(x => x.node!.id))
+  if (isNeeded(output.node, pass)) output.node.cotangent = seed
+  /** Hands gradients to the node's inputs; those that are new, and stay. */
+  const propagate = (node: Node, outputGradient: Tensor): Tensor[] => {
+    const thunks = node.gradient(outputGradient)
+    const fresh: Tensor[] = []
+    for (let i = 0; i < node.inputs.length; i++) {
+      const input = node.inputs[i]!
+      const thunk = thunks[i]
+      if (!thunk || !isNeeded(input.node, pass)) continue
+      const given = thunk()
+      if (!sameShape(given.shape, input.shape)) {
+        throw new Error(
+          `gradient of ${node.name}: input ${i} has shape ${formatShape(input.shape)} but its gradient ${formatShape(given.shape)}; mend the op's gradient rule`,
+        )
+      }
+      const before = input.node.cotangent
+      // A rule may hand its outputGradient through; each entry needs a tensor of its own, since entries are freed singly.
+      input.node.cotangent = before ? add(before, given) : freely && given === outputGradient ? alias(given) : given
+      fresh.push(input.node.cotangent)
+      if (before && freely && before !== seed) before.dispose()
+    }
+    return fresh
+  }
   for (const node of nodes) {
-    if (stop.has(node.id)) continue
-    const outputGradient = gradients.get(node.id)
+    const outputGradient = node.cotangent
     if (!outputGradient) continue
-    gradients.delete(node.id)
-    const fresh = tidy(() => {
-      const thunks = node.gradient(outputGradient)
-      return node.inputs.map((input, i) => {
-        const thunk = thunks[i]
-        if (!thunk || !input.node || !onPath.has(input.node.id)) return null
-        const given = thunk()
-        // A rule may hand its outputGradient through; each entry needs a tensor of its own, since entries are freed singly.
-        const gradient = freely && given === outputGradient ? alias(given) : given
-        if (!sameShape(gradient.shape, input.shape)) {
-          throw new Error(
-            `gradient of ${node.name}: input ${i} has shape ${formatShape(input.shape)} but its gradient ${formatShape(gradient.shape)}; mend the op's gradient rule`,
-          )
-        }
-        const before = gradients.get(input.node.id)
-        if (!before) {
-          gradients.set(input.node.id, gradient)
-          return gradient
-        }
-        const total = add(before, gradient)
-        gradients.set(input.node.id, total)
-        if (freely && before !== seed) before.dispose()
-        return total
-      })
-    })
+    node.cotangent = undefined
+    const fresh = tidy(() => propagate(node, outputGradient))
     if (freely) {
-      const inUse = new Set(fresh)
-      if (outputGradient !== seed && !inUse.has(outputGradient)) outputGradient.dispose()
+      if (outputGradient !== seed && !fresh.includes(outputGradient)) outputGradient.dispose()
       if (!retained.has(node.output)) node.output.dispose()
     }
   }
-  return leaves.map(x => gradients.get(x.node!.id) ?? full(x.shape, 0, { backend: x.backend }))
+  return leaves.map(({ node, shape, backend }) => node!.cotangent ?? full(shape, 0, { backend }))
 }
 
 export interface ValueAndGrad<A, Aux> {

@@ -1,31 +1,44 @@
 import { isRecording } from './tape.ts'
 import type { Tensor } from './tensor.ts'
-import { mapTensors } from './tree.ts'
+import { mapTensors, visitTensors } from './tree.ts'
 
 /**
  * Memory of tensors lives outside the garbage collector's sight, so it is freed by scope: `tidy` frees whatever was made
  * inside it and not returned. Outside every scope a tensor lives until `dispose()`; a FinalizationRegistry is the safety net.
  */
 class Scope {
-  readonly tensors = new Set<Tensor>()
+  /** The tensors are a list linked through the tensors themselves: entering and leaving take a few assignments. */
+  first: Tensor | undefined
+
+  enter(tensor: Tensor): void {
+    tensor.scope = this
+    tensor.after = this.first
+    if (this.first) this.first.before = tensor
+    this.first = tensor
+  }
+
+  leave(tensor: Tensor): void {
+    const { before, after } = tensor
+    if (before) before.after = after
+    else this.first = after
+    if (after) after.before = before
+    tensor.scope = undefined
+    tensor.before = undefined
+    tensor.after = undefined
+  }
 }
 
 let current: Scope | undefined
 
 /** Enters a new tensor into the current scope. */
 export const track = (tensor: Tensor): void => {
-  if (current) {
-    current.tensors.add(tensor)
-    tensor.scope = current
-  } else {
-    tensor.watch()
-  }
+  if (current) current.enter(tensor)
+  else tensor.watch()
 }
 
 const moveTo = (tensor: Tensor, scope: Scope | undefined): void => {
-  tensor.scope?.tensors.delete(tensor)
-  tensor.scope = scope
-  if (scope) scope.tensors.add(tensor)
+  tensor.scope?.leave(tensor)
+  if (scope) scope.enter(tensor)
   else tensor.watch()
 }
 
@@ -44,13 +57,12 @@ export const tidy = <T>(body: () => T): T => {
     result = body()
     if (result instanceof Promise)
       throw new Error('tidy: the body returned a Promise; make tensors inside tidy, await their values after it')
-    mapTensors(result, tensor => {
+    visitTensors(result, tensor => {
       if (tensor.scope === scope) moveTo(tensor, parent)
-      return tensor
     })
   } finally {
     current = parent
-    for (const tensor of [...scope.tensors]) tensor.dispose()
+    while (scope.first) scope.first.dispose()
   }
   return result
 }
@@ -63,11 +75,6 @@ export const keep = <T>(value: T): T =>
   }) as T
 
 /** Frees every tensor in a value (a tensor, or arrays and records of them). */
-export const dispose = (value: unknown): void => {
-  mapTensors(value, tensor => {
-    tensor.dispose()
-    return tensor
-  })
-}
+export const dispose = (value: unknown): void => visitTensors(value, tensor => tensor.dispose())
 
 export type { Scope }

@@ -9,9 +9,18 @@ export class ShapeError extends Error {
 export const formatShape = (shape: Shape): string => `[${shape.join(',')}]`
 
 /** Number of elements. */
-export const sizeOf = (shape: Shape): number => shape.reduce((product, length) => product * length, 1)
+export const sizeOf = (shape: Shape): number => {
+  let product = 1
+  for (let i = 0; i < shape.length; i++) product *= shape[i]!
+  return product
+}
 
-export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((length, i) => length === b[i])
+export const sameShape = (a: Shape, b: Shape): boolean => {
+  if (a === b) return true
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
 
 /** Elements between neighbours along each dimension of a contiguous array. */
 export const stridesOf = (shape: Shape): number[] => {
@@ -26,6 +35,7 @@ export const stridesOf = (shape: Shape): number[] => {
 
 /** The common shape of elementwise operands: aligned at the last dimension, a length 1 stretches. Throws ShapeError. */
 export const broadcastShapes = (operation: string, ...shapes: Shape[]): Shape => {
+  if (shapes.every(shape => sameShape(shape, shapes[0]!))) return shapes[0]!
   const rank = Math.max(...shapes.map(shape => shape.length))
   const result = new Array<number>(rank).fill(1)
   for (const shape of shapes) {

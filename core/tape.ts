@@ -11,6 +11,10 @@ export interface Node {
   readonly inputs: readonly Tensor[]
   readonly output: Tensor
   readonly gradient: (outputGradient: Tensor) => readonly ((() => Tensor) | null)[]
+  /** Of the backward pass that last reached this node: its number, whether a leaf depends on the node, what flowed in so far. */
+  pass: number
+  needed: boolean
+  cotangent: Tensor | undefined
 }
 
 let nextId = 0
@@ -20,7 +24,7 @@ let checkpointing: boolean = false
 export const isRecording = (): boolean => depth > 0
 
 export const attachNode = (output: Tensor, name: string, inputs: readonly Tensor[], gradient: Node['gradient']): void => {
-  output.node = { id: nextId++, name, inputs, output, gradient }
+  output.node = { id: nextId++, name, inputs, output, gradient, pass: 0, needed: false, cotangent: undefined }
 }
 
 /** Runs `body` while ops on traced tensors are noted. */
@@ -49,8 +53,13 @@ export const notRecording = <T>(body: () => T): T => {
   }
 }
 
+export const isTraced = (inputs: readonly Tensor[]): boolean => {
+  for (let i = 0; i < inputs.length; i++) if (inputs[i]!.node) return true
+  return false
+}
+
 export const refuseTraced = (operation: string, inputs: readonly Tensor[]): void => {
-  if (checkpointing && inputs.some(input => input.node)) {
+  if (checkpointing && isTraced(inputs)) {
     throw new Error(
       `${operation}: a checkpointed function closes over a traced tensor, whose gradient would be lost; pass it as an argument`,
     )

@@ -21,7 +21,10 @@ export const liveTensors = (): number => live
 export class Tensor {
   /** How it was computed, while a gradient is traced. */
   node: Node | undefined
+  /** Who frees it, and its neighbours there. */
   scope: Scope | undefined
+  before: Tensor | undefined
+  after: Tensor | undefined
   private gone = false
   private watched = false
 
@@ -70,8 +73,7 @@ export class Tensor {
     if (this.gone) return
     this.gone = true
     live--
-    this.scope?.tensors.delete(this)
-    this.scope = undefined
+    this.scope?.leave(this)
     if (this.watched) safetyNet.unregister(this)
     release(this.backend, this.storage)
   }

@@ -15,12 +15,18 @@ export const mapTensors = <T>(value: T, map: (tensor: Tensor) => Tensor): T => {
   return value
 }
 
+/** Calls `visit` with every tensor of a value, in the order of `mapTensors`. */
+export const visitTensors = (value: unknown, visit: (tensor: Tensor) => void): void => {
+  if (value instanceof Tensor) visit(value)
+  else if (Array.isArray(value)) for (const item of value) visitTensors(item, visit)
+  else if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+    for (const item of Object.values(value)) visitTensors(item, visit)
+  }
+}
+
 /** The tensors of a value, in a fixed order. */
 export const tensorsOf = (value: unknown): Tensor[] => {
   const found: Tensor[] = []
-  mapTensors(value, tensor => {
-    found.push(tensor)
-    return tensor
-  })
+  visitTensors(value, tensor => found.push(tensor))
   return found
 }
