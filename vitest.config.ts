@@ -7,5 +7,7 @@ export default defineConfig({
     testTimeout: 30_000,
     pool: 'forks',
     maxWorkers: 2,
+    // Test files run in parallel already; specs about threads set their number.
+    env: { DBP_THREADS: '1' },
   },
 })

@@ -1,5 +1,7 @@
 /** The tensor core: tensors, ops, gradients, memory, backends. */
 export { type Backend, type DType, getBackend, type HostValues, setBackend, withBackend } from './backends/backend.ts'
+export { setThreads, startThreads, stopThreads, threadCount } from './backends/cpu/threads/pool.ts'
+export { ThreadError } from './backends/cpu/threads/threadError.ts'
 export { backendNames, loadBackend, useBackend } from './backends/load.ts'
 export { checkpoint, grad, stopGradient, type ValueAndGrad, valueAndGrad, vjp } from './grad.ts'
 export { dispose, keep, tidy } from './memory.ts'

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { UserError } from '../support/errors.ts'
 import type { Unit } from './plan.ts'
@@ -32,10 +33,14 @@ export const runPool = async (units: readonly Unit[], o: PoolOptions): Promise<v
   if (o.signal.aborted) return
   const waiting = [...units]
   const children = new Set<ChildProcess>()
+  const processes = Math.min(o.workers, units.length)
+  // Unless told otherwise the processes share the processors: together they have no more threads.
+  const threads = process.env.DBP_THREADS || String(Math.max(1, Math.floor(availableParallelism() / processes)))
   const start = (): Promise<void> =>
     new Promise((resolve, reject) => {
       const child = fork(fileURLToPath(new URL('./worker.ts', import.meta.url)), {
         execArgv: ['--import', import.meta.resolve('tsx')],
+        env: { ...process.env, DBP_THREADS: threads },
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       })
       children.add(child)
@@ -72,7 +77,7 @@ export const runPool = async (units: readonly Unit[], o: PoolOptions): Promise<v
       child.send({ backend: o.backend, weights: o.weights } satisfies ToWorker)
     })
   try {
-    await Promise.all(Array.from({ length: Math.min(o.workers, units.length) }, start))
+    await Promise.all(Array.from({ length: processes }, start))
   } finally {
     for (const child of children) child.kill('SIGKILL')
   }

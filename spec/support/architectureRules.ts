@@ -62,7 +62,7 @@ export const noGlobalRandomness: Rule = source =>
 
 export const importsHaveExtensions: Rule = source =>
   importsOf(source)
-    .filter(target => isLocal(target) && !/\.(ts|json)$/.test(target))
+    .filter(target => isLocal(target) && !/\.(ts|mjs|json)$/.test(target))
     .map(target => `${source.path} imports ${target} without its extension; write .ts`)
 
 const longestFile = 300

@@ -45,6 +45,20 @@ export const setExactArithmetic = (on: boolean): void => {
 /** Whether exact arithmetic is on; kernels that trade accuracy for speed (Winograd) then take the direct path. */
 export const isExactArithmetic = (): boolean => exact
 
+/** What another thread needs to link the same module. Its functions have the numbers from `first` on, in the order of `names`. */
+export interface LinkedSource {
+  readonly module: WebAssembly.Module
+  readonly memory: WebAssembly.Memory
+  readonly names: readonly string[]
+  readonly first: number
+}
+
+const sources = new WeakMap<Linked, LinkedSource>()
+let functionCount = 0
+
+/** Where the functions of `link` come from. */
+export const sourceOf = (linked: Linked): LinkedSource => sources.get(linked)!
+
 type Cache = Map<string, Linked>
 const caches = new WeakMap<Heap, { readonly fused: Cache; readonly plain: Cache }>()
 
@@ -63,6 +77,9 @@ export const link = (heap: Heap, key: string, build: (m: ModuleBuilder, options:
     build(m, { fma })
     const module = new WebAssembly.Module(m.encode(heap))
     linked = new WebAssembly.Instance(module, { env: { memory: heap.memory } }).exports as Linked
+    const names = Object.keys(linked)
+    sources.set(linked, { module, memory: heap.memory, names, first: functionCount })
+    functionCount += names.length
     cache.set(key, linked)
   }
   return linked

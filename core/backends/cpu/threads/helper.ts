@@ -1,0 +1,170 @@
+import type { MessagePort, Worker } from 'node:worker_threads'
+import type { LinkedSource } from '../wasm/link.ts'
+import { bufferBytes, kind, ringOf, word, wordsOf } from './layout.mjs'
+import { ThreadError } from './threadError.ts'
+
+type WorkerThreads = typeof import('node:worker_threads')
+
+/** How often a word is looked at before the caller sleeps: about 100 microseconds, the unevenness of two shares. */
+const looks = 10_000
+/** How long the caller sleeps before it asks whether the worker is still there. */
+const patienceMilliseconds = 100
+
+/** The remedy is the same for all: without other threads nothing of this can happen. */
+const failure = (what: string): ThreadError => new ThreadError(`cpu threads: ${what}; set DBP_THREADS=1 to compute on one thread`)
+
+/**
+ * The caller's side of one worker thread. A job is written between `begin` and `end`; the worker executes its calls while
+ * they are written, unless `takeBack` comes first.
+ */
+export class Helper {
+  private readonly buffer = new SharedArrayBuffer(bufferBytes)
+  private readonly words = wordsOf(this.buffer)
+  private readonly ring = ringOf(this.buffer)
+  private readonly port: MessagePort
+  private readonly worker: Worker
+  private readonly sent = new Set<LinkedSource>()
+  private at = 0
+  private written = 0
+  private job = 0
+  private reason: string | undefined
+  /** Set when the thread has ended, by itself or not. */
+  ended = false
+
+  constructor(
+    private readonly threads: WorkerThreads,
+    readonly number: number,
+    file: URL,
+  ) {
+    const { MessageChannel, Worker } = threads
+    const { port1, port2 } = new MessageChannel()
+    this.port = port1
+    this.worker = new Worker(file, {
+      workerData: { buffer: this.buffer, port: port2 },
+      transferList: [port2],
+      // Neither the loaders of the program nor those of the environment: the worker is plain JavaScript.
+      execArgv: [],
+      env: {},
+      name: `cpu thread ${number}`,
+    })
+    this.worker.unref()
+    // Without a listener a worker that cannot start would end the program; here it leaves the work to the others.
+    this.worker.on('error', () => {
+      this.ended = true
+    })
+    this.worker.on('exit', () => {
+      this.ended = true
+    })
+  }
+
+  /** Whether the thread ever became ready. */
+  get started(): boolean {
+    return Atomics.load(this.words, word.ready) === 1
+  }
+
+  /** Whether it takes jobs. */
+  get ready(): boolean {
+    return this.started && !this.ended
+  }
+
+  /** Makes the functions of a module known to the worker, once. */
+  send(source: LinkedSource): void {
+    if (this.sent.has(source)) return
+    this.sent.add(source)
+    this.port.postMessage(source)
+  }
+
+  begin(): void {
+    this.job = (this.job + 1) | 0
+    this.write(kind.begin, [this.job])
+  }
+
+  call(id: number, values: readonly number[]): void {
+    this.write(id, values)
+  }
+
+  end(): void {
+    this.write(kind.end, [this.job])
+  }
+
+  /** Claims the job for the caller if the worker has not begun it. */
+  takeBack(): boolean {
+    const before = (this.job - 1) | 0
+    return Atomics.compareExchange(this.words, word.claimed, before, this.job) === before
+  }
+
+  /**
+   * Waits until the job is finished.
+   * @throws ThreadError when one of its calls failed or the thread has ended
+   */
+  join(): void {
+    this.waitFor(word.done, this.job)
+    if (Atomics.load(this.words, word.failed) === 0) return
+    Atomics.store(this.words, word.failed, 0)
+    this.readReason()
+    const { reason } = this
+    this.reason = undefined
+    throw failure(`a call failed in thread ${this.number} (${reason})`)
+  }
+
+  async stop(): Promise<void> {
+    this.ended = true
+    await this.worker.terminate()
+    this.port.close()
+  }
+
+  private readReason(): void {
+    this.reason ??= this.threads.receiveMessageOnPort(this.port)?.message
+  }
+
+  private write(what: number, values: readonly number[]): void {
+    // The last two places are kept for `wrap`.
+    if (this.at + 4 + values.length > this.ring.length) this.wrap()
+    const { ring } = this
+    let { at } = this
+    ring[at++] = what
+    ring[at++] = values.length
+    for (let i = 0; i < values.length; i++) ring[at++] = values[i]!
+    this.at = at
+    this.publish()
+  }
+
+  private wrap(): void {
+    this.ring[this.at] = kind.wrap
+    this.ring[this.at + 1] = 0
+    this.publish()
+    this.waitFor(word.consumed, this.written)
+    this.at = 0
+  }
+
+  private publish(): void {
+    this.written = (this.written + 1) | 0
+    Atomics.store(this.words, word.published, this.written)
+    if (Atomics.load(this.words, word.asleep) === 1) Atomics.notify(this.words, word.published)
+  }
+
+  private waitFor(index: number, value: number): void {
+    const { words } = this
+    for (let i = 0; i < looks; i++) if (Atomics.load(words, index) === value) return
+    Atomics.store(words, word.callerAsleep, 1)
+    for (;;) {
+      const seen = Atomics.load(words, index)
+      if (seen === value) break
+      if (Atomics.wait(words, index, seen, patienceMilliseconds) === 'timed-out') this.assertAlive()
+    }
+    Atomics.store(words, word.callerAsleep, 0)
+  }
+
+  /**
+   * The caller's event loop is blocked while it waits, so no event tells it that the thread has ended. But the end closes
+   * the port, which reading notices, and a closed port takes no message.
+   */
+  private assertAlive(): void {
+    this.readReason()
+    const taken: unknown = this.port.postMessage({})
+    if (taken === true) return
+    this.ended = true
+    Atomics.store(this.words, word.callerAsleep, 0)
+    throw failure(`thread ${this.number} ended while it computed its share of an op`)
+  }
+}

@@ -1,0 +1,128 @@
+import type { Heap } from '../heap.ts'
+import { type Linked, type LinkedSource, sourceOf } from '../wasm/link.ts'
+import type { Helper } from './helper.ts'
+import { readyHelpers, threadCount } from './pool.ts'
+
+/**
+ * How a kernel computes on several threads.
+ *
+ *     const shares = divide(heap, { units: strips, nanoseconds: 2 * strips * unitFlops / 40 })
+ *     const [table, ...scratch] = carve(heap, [tableBytes, ...shares.map(() => perThreadBytes)])
+ *     put(heap, table, offsets)
+ *     onThreads(wasm, shares, (wasm, { index, first, end }) => {
+ *       for (let unit = first; unit < end; unit++) wasm.gemm(scratch[index], table, ...)
+ *     })
+ *
+ * Rules:
+ * - A unit is one of many outputs that are computed independently (an image, four rows, a channel), in the same way
+ *   whatever share it is in. Then no bit depends on the number of threads. A sum is not split between shares, or only at
+ *   places that do not depend on their number.
+ * - Shares run at the same time in any order: none reads what another writes, and none writes past its own outputs, not
+ *   even bytes that the next unit would overwrite.
+ * - The body makes all its calls through the `wasm` it is given. For another thread this only writes the calls down, so
+ *   the body must not look at results, nor write to the memory itself: tables are placed before. Calls return nothing.
+ * - Everything allocated (arrays, scratch, a place for each share) is allocated before.
+ * - `onThreads` returns when all shares are done. What all need first (transformed filters) is a call of its own before.
+ */
+
+/** The units first <= unit < end, computed by one thread. */
+export interface Share {
+  /** 0 for the first share, and so on: which part of the scratch memory it owns. */
+  readonly index: number
+  readonly first: number
+  readonly end: number
+}
+
+export interface Work {
+  /** Number of independent parts, about equally long. */
+  readonly units: number
+  /** About how long one thread takes for everything. */
+  readonly nanoseconds: number
+}
+
+/** Waking a thread and waiting for it costs up to 20 microseconds, which a share should outweigh. */
+const defaultSmallestShare = 20_000
+let smallestShare = defaultSmallestShare
+
+/** Sets from how many nanoseconds on a share is worth a thread, for tests of small sizes; the default without an argument. */
+export const setSmallestShare = (nanoseconds = defaultSmallestShare): void => {
+  smallestShare = nanoseconds
+}
+
+/** Whether `divide` may make more than one share: a cheap question to ask before anything else is computed. */
+export const isWorthThreads = (heap: Heap, nanoseconds: number): boolean =>
+  nanoseconds >= 2 * smallestShare && heap.shared && threadCount() > 1
+
+/** Divides units into shares of equal length (to one unit), one where threads are not worth it. */
+export const divide = (heap: Heap, { units, nanoseconds }: Work): readonly Share[] => {
+  if (units < 2 || !isWorthThreads(heap, nanoseconds)) return [{ index: 0, first: 0, end: units }]
+  const most = smallestShare > 0 ? Math.floor(nanoseconds / smallestShare) : units
+  const count = Math.min(units, most, readyHelpers().length + 1)
+  const start = (index: number) => Math.floor((index * units) / count)
+  return Array.from({ length: count }, (_, index) => ({ index, first: start(index), end: start(index + 1) }))
+}
+
+type Body = (wasm: Linked, share: Share) => void
+
+let writer: Helper | undefined
+const recorders = new WeakMap<LinkedSource, Linked>()
+
+/** Functions of the same names that write their calls down for `writer`. */
+const recorderOf = (source: LinkedSource): Linked => {
+  let recorder = recorders.get(source)
+  if (!recorder) {
+    const { names, first } = source
+    const record =
+      (i: number) =>
+      (...values: number[]): number => {
+        writer!.call(first + i, values)
+        return 0
+      }
+    recorder = Object.fromEntries(names.map((name, i) => [name, record(i)]))
+    recorders.set(source, recorder)
+  }
+  return recorder
+}
+
+/** Writes a share down for a helper, which begins at once. The job is closed also when the body throws. */
+const hand = (helper: Helper, source: LinkedSource, write: (wasm: Linked) => void): void => {
+  helper.send(source)
+  writer = helper
+  helper.begin()
+  try {
+    write(recorderOf(source))
+  } finally {
+    helper.end()
+  }
+}
+
+/**
+ * Runs the body for every share: the first on the caller's thread, the others on one thread each, and returns when all
+ * are done. A share that its thread has not begun when the caller has done its own is computed by the caller, so that a
+ * busy machine costs little.
+ * @throws ThreadError when a call fails on another thread or the thread ends; every other thread is done by then
+ */
+export const onThreads = (wasm: Linked, shares: readonly Share[], body: Body): void => {
+  if (shares.length === 1) {
+    body(wasm, shares[0]!)
+    return
+  }
+  const errors: unknown[] = []
+  const attempt = (what: () => void) => {
+    try {
+      what()
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  const source = sourceOf(wasm)
+  const helpers = readyHelpers()
+  const handed = shares.slice(1, helpers.length + 1)
+  for (const [i, share] of handed.entries()) attempt(() => hand(helpers[i]!, source, recorder => body(recorder, share)))
+  for (const share of [shares[0]!, ...shares.slice(handed.length + 1)]) attempt(() => body(wasm, share))
+  for (const [i, share] of handed.entries()) {
+    if (helpers[i]!.takeBack()) attempt(() => body(wasm, share))
+    else attempt(() => helpers[i]!.join())
+  }
+  if (errors.length > 0) throw errors[0]
+}
