@@ -1,7 +1,10 @@
-import { type Tensor, valueAndGrad } from '../../core/index.ts'
+import { Tensor, valueAndGrad } from '../../core/index.ts'
 
 /** Loss of every image of a batch, [batch], in one random world named by the EoT sample. */
 export type SampledLoss = (x: Tensor, eotSample: number) => Tensor
+
+/** A loss that comes with another value, which is averaged like the loss but not differentiated. */
+export type WatchedLoss = (x: Tensor, eotSample: number) => readonly [loss: Tensor, watched: Tensor]
 
 export interface EotGradient {
   /** Mean over samples of the loss of each image, [batch]. */
@@ -10,6 +13,8 @@ export interface EotGradient {
   readonly gradient: Tensor
   /** Means over the even and over the odd samples, as x: two independent estimates. Equal to `gradient` for one sample. */
   readonly halves: readonly [Tensor, Tensor]
+  /** Mean over samples of the watched value, if the loss comes with one. */
+  readonly watched?: Tensor
 }
 
 /**
@@ -21,18 +26,22 @@ export interface EotGradient {
  * Each image's gradient depends on that image alone: losses are summed over the batch before differentiation.
  * x: [batch, channels, height, width]. Throws RangeError when eotSamples is not a whole number >= 1.
  */
-export const eotGradient = (loss: SampledLoss, x: Tensor, { eotSamples }: { eotSamples: number }): EotGradient => {
+export const eotGradient = (loss: SampledLoss | WatchedLoss, x: Tensor, { eotSamples }: { eotSamples: number }): EotGradient => {
   if (!(Number.isInteger(eotSamples) && eotSamples >= 1)) {
     throw new RangeError(`eot: the number of samples must be a whole number >= 1, got ${eotSamples}; the paper uses 10`)
   }
   const sums: [Tensor | undefined, Tensor | undefined] = [undefined, undefined]
   let total: Tensor | undefined
+  let watchedTotal: Tensor | undefined
   for (let k = 0; k < eotSamples; k++) {
     const { gradient, aux } = valueAndGrad((input: Tensor) => {
-      const perImage = loss(input, k)
-      return [perImage.sum(), perImage] as const
+      const sample = loss(input, k)
+      const seen = sample instanceof Tensor ? ([sample] as const) : sample
+      return [seen[0].sum(), seen] as const
     })(x)
-    total = total ? total.add(aux) : aux
+    const [perImage, watched] = aux
+    total = total ? total.add(perImage) : perImage
+    if (watched) watchedTotal = watchedTotal ? watchedTotal.add(watched) : watched
     sums[k % 2] = sums[k % 2]?.add(gradient) ?? gradient
   }
   const [even, odd] = sums
@@ -40,7 +49,8 @@ export const eotGradient = (loss: SampledLoss, x: Tensor, { eotSamples }: { eotS
   const halves: [Tensor, Tensor] = odd
     ? [even!.mul(1 / Math.ceil(eotSamples / 2)), odd.mul(1 / Math.floor(eotSamples / 2))]
     : [gradient, gradient]
-  return { loss: total!.mul(1 / eotSamples), gradient, halves }
+  const watched = watchedTotal && { watched: watchedTotal.mul(1 / eotSamples) }
+  return { loss: total!.mul(1 / eotSamples), gradient, halves, ...watched }
 }
 
 /**

@@ -1,6 +1,7 @@
-import { keep, type Tensor, tidy } from '../../core/index.ts'
+import { keep, stopGradient, type Tensor, tidy } from '../../core/index.ts'
 import { eotGradient, halvesCosine } from './eot.ts'
 import { type Norm, projectImage, steepestDirection } from './projections.ts'
+import { chooseImages } from './strongest.ts'
 
 export interface PgdOptions {
   readonly norm: Norm
@@ -36,19 +37,25 @@ export type AttackLoss = (x: Tensor, attackStep: number, eotSample: number) => T
  *   delta <- project(delta + stepSize * direction(g)),   g = EoT gradient at x + delta
  *
  * x: [batch, channels, height, width], pixels in [0,1]; `start` is the first image of the trajectory (default x itself).
- * Every iterate is in the ball and in the box. The last iterate is returned, as in the published scripts. `onStep` sees
- * every iterate; it may read it but must not keep it. Throws RangeError on negative epsilon, step size or steps, and Error
+ * Every iterate is in the ball and in the box. `iterate` says which is returned: the last, as in the published scripts
+ * (default), or the one of largest mean loss, which costs one more look, at attack step `steps`. `onStep` sees every iterate;
+ * it may read it but must not keep it. Throws RangeError on negative epsilon, step size or steps, and Error
  * on a gradient that is not finite.
  */
 export const pgd = async (
   loss: AttackLoss,
   x: Tensor,
-  o: PgdOptions & { readonly start?: Tensor; readonly onStep?: (xAdv: Tensor, attackStep: number) => Promise<void> | void },
+  o: PgdOptions & {
+    readonly start?: Tensor
+    readonly iterate?: 'last' | 'best'
+    readonly onStep?: (xAdv: Tensor, attackStep: number) => Promise<void> | void
+  },
 ): Promise<PgdResult> => {
   assertBudget(o)
   const ball = { norm: o.norm, epsilon: o.epsilon }
   const trace: PgdTrace[] = []
   let xAdv = tidy(() => projectImage(x, (o.start ?? x).sub(x), ball))
+  let best: BestSeen | undefined
   for (let k = 0; k < o.steps; k++) {
     const { next, seen } = tidy(() => {
       const estimate = eotGradient((input, eotSample) => loss(input, k, eotSample), xAdv, o)
@@ -56,12 +63,39 @@ export const pgd = async (
       return { next: projectImage(x, moved.sub(x), ball), seen: { loss: estimate.loss, cosine: halvesCosine(estimate.halves) } }
     })
     trace.push({ loss: await values(seen.loss), cosine: await values(seen.cosine) })
+    if (o.iterate === 'best') best = betterSeen(best, xAdv, trace[k]!.loss)
     xAdv.dispose()
     xAdv = next
     assertFinite(trace[k]!, k)
     await o.onStep?.(xAdv, k)
   }
+  if (best) {
+    const last = tidy(() => meanLoss((input, eotSample) => loss(input, o.steps, eotSample), xAdv, o.eotSamples))
+    const chosen = betterSeen(best, xAdv, await values(last)).x
+    xAdv.dispose()
+    return { xAdv: keep(chosen), trace }
+  }
   return { xAdv: keep(xAdv), trace }
+}
+
+interface BestSeen {
+  readonly x: Tensor
+  readonly loss: Float64Array
+}
+
+/** The image of larger loss; the first at a tie. Takes over `before`. */
+const betterSeen = (before: BestSeen | undefined, x: Tensor, loss: Float64Array): BestSeen => {
+  if (!before) return { x: stopGradient(x), loss }
+  const better = [...loss].map((value, i) => value > before.loss[i]!)
+  const chosen = chooseImages(better, x, before.x)
+  before.x.dispose()
+  return { x: chosen, loss: loss.map((value, i) => (better[i] ? value : before.loss[i]!)) }
+}
+
+const meanLoss = (loss: (x: Tensor, eotSample: number) => Tensor, x: Tensor, eotSamples: number): Tensor => {
+  let total = tidy(() => loss(x, 0))
+  for (let k = 1; k < eotSamples; k++) total = total.add(tidy(() => loss(x, k)))
+  return total.mul(1 / eotSamples)
 }
 
 const values = async (t: Tensor): Promise<Float64Array> => {

@@ -2,6 +2,7 @@ import { ops, type Tensor, tidy } from '../../core/index.ts'
 import { crossEntropy } from '../../core/nn/crossEntropy.ts'
 import type { ThreatSetting } from '../attacks/dwBox.ts'
 import { type PgdOptions, type PgdResult, type PgdTrace, pgd } from '../attacks/pgd.ts'
+import { randomStart } from '../attacks/randomStart.ts'
 import { createDraws, type Draws } from '../randomness/draws.ts'
 import type { Defence } from './defence.ts'
 
@@ -85,17 +86,6 @@ export const evaluateBatch = async (defence: Defence, batch: LabelledBatch, o: E
   return { cleanCorrect: await correct(batch.images), advCorrect: await correct(xAdv), trace: first.trace, xAdv }
 }
 
-/** x plus uniform noise over the l_inf ball of the attack (its l_2 projection follows in pgd). */
-const randomStart = (x: Tensor, draws: Draws, { epsilon }: { epsilon: number }): Tensor =>
-  tidy(() =>
-    x.add(
-      draws
-        .uniform('init', x.shape.slice(1))
-        .mul(2 * epsilon)
-        .sub(epsilon),
-    ),
-  )
-
 const meanOverDraws = (count: number, sample: (k: number) => Tensor): Tensor => {
   let total = sample(0)
   for (let k = 1; k < count; k++) total = total.add(sample(k))
@@ -124,7 +114,8 @@ export const judge = async (logits: (k: number) => Tensor, labels: readonly numb
   return correct
 }
 
-const assertBatch = ({ images, labels, ids }: LabelledBatch): void => {
+/** Throws RangeError when the lists of a batch differ in length. */
+export const assertBatch = ({ images, labels, ids }: LabelledBatch): void => {
   if (images.shape[0] !== labels.length || labels.length !== ids.length) {
     throw new RangeError(
       `evaluateBatch: ${images.shape[0]} images, ${labels.length} labels and ${ids.length} ids; give one of each per image`,

@@ -2,9 +2,10 @@
 
 /**
  * Where in the algorithms noise enters: `forward` and `reverse` noise of the purifier, `rbgm` noise to be ranked, `init` of
- * an attack, `dropout` masks, and in training `timestep`, `epsilon` (the diffusion target) and `augment`.
+ * an attack, `search` proposals of an attack without gradients, `dropout` masks, and in training `timestep`, `epsilon` (the
+ * diffusion target) and `augment`.
  */
-export type Source = 'forward' | 'reverse' | 'rbgm' | 'init' | 'dropout' | 'timestep' | 'epsilon' | 'augment'
+export type Source = 'forward' | 'reverse' | 'rbgm' | 'init' | 'search' | 'dropout' | 'timestep' | 'epsilon' | 'augment'
 
 /** What the draw is for: finding the perturbation, choosing among perturbations, the reported number, or training. */
 export type Purpose = 'attack' | 'select' | 'report' | 'train'
@@ -36,6 +37,9 @@ export interface DrawName extends DrawContext, DrawPlace {
 
 /** What a purifier and its attack draw. A network left in training mode meets an unregistered source. */
 export const evaluationSources: readonly Source[] = ['forward', 'reverse', 'init']
+
+/** What a purifier and any attack draw. */
+export const attackSources: readonly Source[] = [...evaluationSources, 'search']
 
 /** What training draws. */
 export const trainingSources: readonly Source[] = ['rbgm', 'dropout', 'timestep', 'epsilon', 'augment', 'init']
