@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { auditCommand } from '../audit/command.ts'
+import { benchCommand } from '../bench/command.ts'
 import { trainCommand } from '../digits/command.ts'
 import { runCommand } from '../dwBox/command.ts'
 import { evaluateCommand } from '../evaluate/command.ts'
@@ -27,6 +28,7 @@ export const createProgram = (): Command => {
     inspectCommand(),
     auditCommand(),
     doctorCommand(),
+    benchCommand(),
   ])
     program.addCommand(command.copyInheritedSettings(program))
   return program

@@ -1,0 +1,130 @@
+import { writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { wholeNumber } from '../cli/arguments.ts'
+import { painter } from '../report/ansi.ts'
+import { wrap } from '../report/textLayout.ts'
+import { UsageError, UserError } from '../support/errors.ts'
+import { type BenchResults, bench } from './bench.ts'
+import { type ContestantName, OURS, PEERS } from './contestants.ts'
+import { installPeers } from './installPeers.ts'
+import { resultsJson } from './resultsJson.ts'
+import { type Row, rows } from './rows.ts'
+import { renderTable } from './table.ts'
+import type { Clock } from './verdict.ts'
+
+interface Options {
+  readonly peers: boolean | readonly string[]
+  readonly filter?: readonly string[]
+  readonly rounds?: number
+  readonly threads: readonly number[]
+  readonly clock?: Clock
+  readonly limit: number
+  readonly quick: boolean
+  readonly json: boolean
+  readonly out?: string
+}
+
+const PEERS_FOLDER = fileURLToPath(new URL('../../runs/bench-peers', import.meta.url))
+const SAMPLE_MS = 30
+const QUICK = { rounds: 3, sampleMs: 10 }
+const ROUNDS = 9
+
+/** `1,2` as numbers of threads. @throws InvalidArgumentError */
+export const threadCounts = (text: string): number[] => {
+  const counts = text.split(',').map(wholeNumber(1))
+  if (new Set(counts).size !== counts.length) throw new InvalidArgumentError('Name each number of threads once.')
+  return counts
+}
+
+/** The rows whose title holds one of the texts, whatever the case of its letters; all without texts. @throws UsageError for none */
+export const chooseRows = ({ filter, quick }: { readonly filter?: readonly string[]; readonly quick: boolean }): Row[] => {
+  const chosen = rows.filter(
+    row => (!quick || row.quick) && (!filter || filter.some(text => row.title.toLowerCase().includes(text.toLowerCase()))),
+  )
+  if (chosen.length > 0) return chosen
+  throw new UsageError(`no row has ${filter?.map(text => `"${text}"`).join(' or ')} in its title`, 'run without --filter to see all')
+}
+
+/** Peers named after `--peers`, all of them without names. @throws UsageError */
+export const choosePeers = (given: boolean | readonly string[]): ContestantName[] => {
+  if (given === false) return []
+  if (given === true) return [...PEERS]
+  const unknown = given.find(name => !PEERS.some(peer => peer === name))
+  if (unknown !== undefined) throw new UsageError(`there is no peer "${unknown}"`, `use ${PEERS.join(', ')}`)
+  return PEERS.filter(peer => given.includes(peer))
+}
+
+const render = ({ results, versions, absent, reference, provenance }: BenchResults, threads: readonly number[]): string => {
+  const width = process.stdout.columns ?? 120
+  const paint = painter(process.stdout.isTTY === true && !process.env.NO_COLOR)
+  const named = [...Object.entries(versions), ...Object.entries(absent).map(([name, why]) => [name, `absent: ${why}`] as const)]
+  return [
+    ...threads.map(count =>
+      renderTable(
+        results.filter(result => result.threads === count),
+        { paint, width, reference },
+      ),
+    ),
+    [
+      ...wrap(`${provenance.cpu.model}, ${provenance.cpu.count} cores, node ${provenance.node}, ${provenance.time}`, width),
+      ...named.flatMap(([name, text]) => wrap(`${name} ${text}`, width)),
+    ]
+      .map(line => paint('dim', line))
+      .join('\n'),
+  ].join('\n\n')
+}
+
+const run = async (o: Options): Promise<void> => {
+  const chosen = chooseRows({ filter: o.filter, quick: o.quick })
+  const peers = choosePeers(o.peers)
+  if (peers.some(name => name !== 'pytorch')) await installPeers(PEERS_FOLDER)
+  const results = await bench({
+    rows: chosen,
+    contestants: [OURS, ...peers],
+    threads: o.threads,
+    rounds: o.rounds ?? (o.quick ? QUICK.rounds : ROUNDS),
+    clock: o.clock,
+    leastMs: o.quick ? QUICK.sampleMs : SAMPLE_MS,
+    limitMs: 1000 * o.limit,
+    peers: PEERS_FOLDER,
+    silent: o.json,
+  })
+  if (OURS in results.absent) throw new UserError(`bench: this project does not run: ${results.absent[OURS]}`, 'try npm test')
+  const json = `${JSON.stringify(resultsJson(results), null, 2)}\n`
+  process.stdout.write(o.json ? json : `${render(results, o.threads)}\n`)
+  if (o.out === undefined) return
+  try {
+    writeFileSync(o.out, json)
+  } catch (cause) {
+    throw new UserError(`bench: cannot write ${resolve(o.out)} (${(cause as Error).message})`, 'choose another file with --out', { cause })
+  }
+  process.stderr.write(`written to ${join(o.out)}\n`)
+}
+
+/** `bench`: how fast this project is, beside other libraries if asked, and whether it reaches its bars. */
+export const benchCommand = (): Command =>
+  new Command('bench')
+    .description('time ops and whole models on the cpu backend, beside other libraries if asked')
+    .option('--peers [names...]', 'other libraries too, all or those named; installs them once into runs/bench-peers', false)
+    .option('--filter <texts...>', 'only rows with one of these texts in their title')
+    .option('--rounds <n>', `rounds, in each of which everyone is timed once (default: ${ROUNDS})`, wholeNumber(1))
+    .option('--threads <list>', 'numbers of threads', threadCounts, [1])
+    .addOption(new Option('--clock <kind>', 'time that counts (default: cpu with one thread, else wall)').choices(['cpu', 'wall']))
+    .option('--limit <seconds>', 'time each contestant has for each row', wholeNumber(1), 10)
+    .option('--quick', `fewer rows, ${QUICK.rounds} rounds, short samples`, false)
+    .option('--json', 'print the results as JSON', false)
+    .option('--out <file>', 'write the results as JSON, all samples included')
+    .addHelpText(
+      'after',
+      `
+A ratio is our time over the peer's: the median of the ratios within the rounds. Peers: ${PEERS.join(', ')}.
+
+Examples:
+  npm run bench -- --quick                           this project alone, in a minute
+  npm run bench -- --peers                           beside every peer that runs here
+  npm run bench -- --peers pytorch --filter conv     convolutions beside PyTorch
+  npm run bench -- --peers --threads 1,2 --out bench.json`,
+    )
+    .action(run)
