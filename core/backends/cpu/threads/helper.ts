@@ -14,8 +14,9 @@ const patienceMilliseconds = 100
 const failure = (what: string): ThreadError => new ThreadError(`cpu threads: ${what}; set DBP_THREADS=1 to compute on one thread`)
 
 /**
- * The caller's side of one worker thread. A job is written between `begin` and `end`; the worker executes its calls while
- * they are written, unless `takeBack` comes first.
+ * The caller's side of one worker thread. A job is written between `begin` and `end`, several jobs one after the other.
+ * The worker executes their calls while they are written, each job unless `takeNext` has claimed it before. `join` ends
+ * the series.
  */
 export class Helper {
   private readonly buffer = new SharedArrayBuffer(bufferBytes)
@@ -27,6 +28,10 @@ export class Helper {
   private at = 0
   private written = 0
   private job = 0
+  /** The last job of the series before, and the last jobs of this one that the caller and that the worker have claimed. */
+  private before = 0
+  private ours = 0
+  private theirs = 0
   private reason: string | undefined
   /** Set when the thread has ended, by itself or not. */
   ended = false
@@ -87,18 +92,28 @@ export class Helper {
     this.write(kind.end, [this.job])
   }
 
-  /** Claims the job for the caller if the worker has not begun it. */
-  takeBack(): boolean {
-    const before = (this.job - 1) | 0
-    return Atomics.compareExchange(this.words, word.claimed, before, this.job) === before
+  /** Claims the next job that the worker has not begun: its place in the series, or -1 when there is none left. */
+  takeNext(): number {
+    for (;;) {
+      const last = Atomics.load(this.words, word.claimed)
+      if (last !== this.ours) this.theirs = last
+      if (last === this.job) return -1
+      const next = (last + 1) | 0
+      if (Atomics.compareExchange(this.words, word.claimed, last, next) === last) {
+        this.ours = next
+        return (next - this.before - 1) | 0
+      }
+    }
   }
 
   /**
-   * Waits until the job is finished.
-   * @throws ThreadError when one of its calls failed or the thread has ended
+   * Waits until the worker has finished the jobs that it has claimed, after `takeNext` has found none left.
+   * @throws ThreadError when one of their calls failed or the thread has ended
    */
   join(): void {
-    this.waitFor(word.done, this.job)
+    this.waitFor(word.done, this.theirs)
+    this.before = this.job
+    this.ours = this.job
     if (Atomics.load(this.words, word.failed) === 0) return
     Atomics.store(this.words, word.failed, 0)
     this.readReason()
@@ -143,13 +158,14 @@ export class Helper {
     if (Atomics.load(this.words, word.asleep) === 1) Atomics.notify(this.words, word.published)
   }
 
+  /** Waits until a counter has reached a value; it may have passed it and may have wrapped around. */
   private waitFor(index: number, value: number): void {
     const { words } = this
-    for (let i = 0; i < looks; i++) if (Atomics.load(words, index) === value) return
+    for (let i = 0; i < looks; i++) if (((Atomics.load(words, index) - value) | 0) >= 0) return
     Atomics.store(words, word.callerAsleep, 1)
     for (;;) {
       const seen = Atomics.load(words, index)
-      if (seen === value) break
+      if (((seen - value) | 0) >= 0) break
       if (Atomics.wait(words, index, seen, patienceMilliseconds) === 'timed-out') this.assertAlive()
     }
     Atomics.store(words, word.callerAsleep, 0)

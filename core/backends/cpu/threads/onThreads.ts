@@ -22,15 +22,20 @@ import { readyHelpers, threadCount } from './pool.ts'
  * - The body makes all its calls through the `wasm` it is given. For another thread this only writes the calls down, so
  *   the body must not look at results, nor write to the memory itself: tables are placed before. Calls return nothing.
  * - Everything allocated (arrays, scratch, a place for each share) is allocated before.
+ * - A share of more than half a millisecond is handed over in a few pieces: the body is called for one range after the
+ *   other, and the last ones may go to another thread, with the `index` of that one. So nothing is left in scratch memory
+ *   for the next range.
  * - `onThreads` returns when all shares are done. What all need first (transformed filters) is a call of its own before.
  */
 
 /** The units first <= unit < end, computed by one thread. */
 export interface Share {
-  /** 0 for the first share, and so on: which part of the scratch memory it owns. */
+  /** 0 for the first share, and so on: which part of the scratch memory is its thread's. */
   readonly index: number
   readonly first: number
   readonly end: number
+  /** In how many pieces it is handed to its thread. */
+  readonly pieces: number
 }
 
 export interface Work {
@@ -44,6 +49,10 @@ export interface Work {
 const defaultSmallestShare = 20_000
 let smallestShare = defaultSmallestShare
 
+/** Pieces of a share should be longer than this, and not many: each repeats what a kernel does per range. */
+const smallestPiece = 250_000
+const mostPieces = 4
+
 /** Sets from how many nanoseconds on a share is worth a thread, for tests of small sizes; the default without an argument. */
 export const setSmallestShare = (nanoseconds = defaultSmallestShare): void => {
   smallestShare = nanoseconds
@@ -55,11 +64,20 @@ export const isWorthThreads = (heap: Heap, nanoseconds: number): boolean =>
 
 /** Divides units into shares of equal length (to one unit), one where threads are not worth it. */
 export const divide = (heap: Heap, { units, nanoseconds }: Work): readonly Share[] => {
-  if (units < 2 || !isWorthThreads(heap, nanoseconds)) return [{ index: 0, first: 0, end: units }]
+  if (units < 2 || !isWorthThreads(heap, nanoseconds)) return [{ index: 0, first: 0, end: units, pieces: 1 }]
   const most = smallestShare > 0 ? Math.floor(nanoseconds / smallestShare) : units
   const count = Math.min(units, most, readyHelpers().length + 1)
+  const pieces = Math.max(1, Math.min(mostPieces, Math.floor(units / count), Math.floor(nanoseconds / count / smallestPiece)))
   const start = (index: number) => Math.floor((index * units) / count)
-  return Array.from({ length: count }, (_, index) => ({ index, first: start(index), end: start(index + 1) }))
+  return Array.from({ length: count }, (_, index) => ({ index, first: start(index), end: start(index + 1), pieces }))
+}
+
+/** The pieces of a share, none empty. */
+const piecesOf = (share: Share): readonly Share[] => {
+  const { first, end, pieces } = share
+  if (pieces === 1) return [share]
+  const start = (piece: number) => first + Math.floor((piece * (end - first)) / pieces)
+  return Array.from({ length: pieces }, (_, piece) => ({ ...share, first: start(piece), end: start(piece + 1), pieces: 1 }))
 }
 
 type Body = (wasm: Linked, share: Share) => void
@@ -84,9 +102,8 @@ const recorderOf = (source: LinkedSource): Linked => {
   return recorder
 }
 
-/** Writes a share down for a helper, which begins at once. The job is closed also when the body throws. */
+/** Writes a piece down for a helper, which begins at once. The job is closed also when the body throws. */
 const hand = (helper: Helper, source: LinkedSource, write: (wasm: Linked) => void): void => {
-  helper.send(source)
   writer = helper
   helper.begin()
   try {
@@ -98,7 +115,7 @@ const hand = (helper: Helper, source: LinkedSource, write: (wasm: Linked) => voi
 
 /**
  * Runs the body for every share: the first on the caller's thread, the others on one thread each, and returns when all
- * are done. A share that its thread has not begun when the caller has done its own is computed by the caller, so that a
+ * are done. What the other threads have not begun when the caller has done its share is computed by the caller, so that a
  * busy machine costs little.
  * @throws ThreadError when a call fails on another thread or the thread ends; every other thread is done by then
  */
@@ -117,12 +134,18 @@ export const onThreads = (wasm: Linked, shares: readonly Share[], body: Body): v
   }
   const source = sourceOf(wasm)
   const helpers = readyHelpers()
-  const handed = shares.slice(1, helpers.length + 1)
-  for (const [i, share] of handed.entries()) attempt(() => hand(helpers[i]!, source, recorder => body(recorder, share)))
-  for (const share of [shares[0]!, ...shares.slice(handed.length + 1)]) attempt(() => body(wasm, share))
-  for (const [i, share] of handed.entries()) {
-    if (helpers[i]!.takeBack()) attempt(() => body(wasm, share))
-    else attempt(() => helpers[i]!.join())
+  const handed = shares.slice(1, helpers.length + 1).map((share, i) => ({ helper: helpers[i]!, pieces: piecesOf(share) }))
+  for (const { helper, pieces } of handed) {
+    helper.send(source)
+    for (const piece of pieces) attempt(() => hand(helper, source, recorder => body(recorder, piece)))
   }
+  for (const share of [shares[0]!, ...shares.slice(handed.length + 1)]) attempt(() => body(wasm, { ...share, index: 0 }))
+  for (const { helper, pieces } of handed) {
+    for (let i = helper.takeNext(); i >= 0; i = helper.takeNext()) {
+      const piece = pieces[i]!
+      attempt(() => body(wasm, { ...piece, index: 0 }))
+    }
+  }
+  for (const { helper } of handed) attempt(() => helper.join())
   if (errors.length > 0) throw errors[0]
 }
