@@ -120,7 +120,7 @@ export const claims: readonly Claim[] = [
     code: [
       'algorithms/diffusion/modulation.ts#lambda',
       'algorithms/diffusion/modulation.ts#gamma',
-      'algorithms/diffusion/edm.ts#edmLambda',
+      'algorithms/training/noiseProcess.ts#lambdas',
     ],
     specs: [...['P17', 'P18', 'P19'].map(p => `${algorithms}/modulation.spec.ts#(${p})`), `${algorithms}/edm.spec.ts#(P20)`],
     properties: ['P17', 'P18', 'P19', 'P20'],

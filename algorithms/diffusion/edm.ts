@@ -1,5 +1,4 @@
 import { ops, type Tensor } from '../../core/index.ts'
-import { type Modulation, modulated } from './modulation.ts'
 
 /** D(x; sigma): the expected clean image given x = image + sigma n, one sigma above 0 per image, with parameters fixed. */
 export type Denoiser = (x: Tensor, sigma: readonly number[]) => Tensor
@@ -90,19 +89,4 @@ export const heunStep = (x: Tensor, { denoiser, sigma, next, churned = sigma, sN
   if (next === 0) return xNext
   const mean = ops.addScaled(d, 0.5, direction(xNext, next), 0.5)
   return ops.addScaled(xHat, 1, mean, next - churned)
-}
-
-/**
- * How much of the training noise at level sigma is adversarial, as `lambda` of modulation.ts at the timestep whose ratio of
- * signal to noise is gamma = 1 / sigma: x_0 + sigma n is the VP image divided by sqrt(abar).
- *
- * @paper E7 (modulation)
- *
- *   lambda = clip(lambda_unit / sigma, lambda_min, lambda_max)
- *
- * Throws RangeError unless sigma > 0.
- */
-export const edmLambda = (sigma: number, modulation?: Modulation): number => {
-  if (!(sigma > 0)) throw new RangeError(`edmLambda: the noise level sigma must be above 0, got ${sigma}; draw ln sigma ~ N(-1.2, 1.2^2)`)
-  return modulated(1 / sigma, modulation)
 }

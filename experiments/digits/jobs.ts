@@ -5,6 +5,7 @@ import { trainingSources } from '../../algorithms/randomness/drawName.ts'
 import { createDraws } from '../../algorithms/randomness/draws.ts'
 import { addtStep, cleanStep, type LossAndGradient } from '../../algorithms/training/addt.ts'
 import { classifierStep, isRunningStatistic } from '../../algorithms/training/classifier.ts'
+import { ddpmProcess } from '../../algorithms/training/noiseProcess.ts'
 import { dispose, mapTensors, stopGradient, type Tensor, tidy } from '../../core/index.ts'
 import {
   adamw,
@@ -99,22 +100,25 @@ export const diffusionJob = (o: DiffusionJob, start: StartingPoint): TrainingJob
   const optimizer = adamw({ learningRate, betas: [0.95, 0.999], weightDecay: 1e-6 })
   const averaging = ema()
   const options = {
-    schedule,
+    process: ddpmProcess(schedule, { timestepLimit: o.timestepLimit ?? schedule.timesteps }),
     model: (parameters: Parameters, xT: Tensor, t: readonly number[]) => digitsUnet.apply(parameters, xT, t),
-    ...(o.timestepLimit !== undefined && { timestepLimit: o.timestepLimit }),
   }
   const gradientAt = async (params: Parameters, step: number): Promise<LossAndGradient> => {
     const { x0, labels, ids } = trainingBatch(o.seed, step, batchSize)
     const draws = createDraws({ seed: o.seed, images: ids, registered: trainingSources, context: { purpose: 'train', repetition: step } })
     const result =
       o.modulation && start.classifier
-        ? await addtStep(params, x0, labels, draws, {
-            ...options,
-            classifier: classifierOf(start.classifier),
-            modulation: o.modulation,
-            ...(o.cgpoSteps !== undefined && { cgpoSteps: o.cgpoSteps }),
-          })
-        : cleanStep(params, x0, draws, options)
+        ? await addtStep(
+            params,
+            { x0, labels, draws },
+            {
+              ...options,
+              classifier: classifierOf(start.classifier),
+              modulation: o.modulation,
+              ...(o.cgpoSteps !== undefined && { cgpoSteps: o.cgpoSteps }),
+            },
+          )
+        : cleanStep(params, { x0, draws }, options)
     x0.dispose()
     return result
   }

@@ -6,6 +6,7 @@ import { type AddtOptions, addtStep, cleanStep, type LossAndGradient } from '../
 import { cgpo } from '../../algorithms/training/cgpo.ts'
 import { denoisingLoss } from '../../algorithms/training/denoisingLoss.ts'
 import { mixNoise } from '../../algorithms/training/mixNoise.ts'
+import { ddpmProcess, lambdas } from '../../algorithms/training/noiseProcess.ts'
 import { dispose, liveTensors, ops, type Tensor, tidy, useBackend, valueAndGrad } from '../../core/index.ts'
 import { backendsUnderTest } from '../support/backends.ts'
 import { runs } from '../support/replay.ts'
@@ -27,8 +28,7 @@ const setUp = (seed: number, timestepLimit: number) => {
   const x0 = pixels(seed, shape, { low: -1 })
   const draws = createDraws({ seed, images: [2, 5], registered: trainingSources, context: { purpose: 'train' } })
   const o: AddtOptions = {
-    schedule,
-    timestepLimit,
+    process: ddpmProcess(schedule, { timestepLimit }),
     classifier: linearClassifier(guide),
     model: ({ weight, kernel, bias }, xT) =>
       xT
@@ -51,7 +51,10 @@ describe.each(backendsUnderTest)('ADDT step on %s', backend => {
       fc.asyncProperty(cases, async ({ seed, timestepLimit, labels }) => {
         const { parameters, x0, draws, o, release } = setUp(seed, timestepLimit)
         const modulation = { lambdaUnit: 0, lambdaMin: 0, lambdaMax: 0.3 }
-        const [clean, robust] = [cleanStep(parameters, x0, draws, o), await addtStep(parameters, x0, labels, draws, { ...o, modulation })]
+        const [clean, robust] = [
+          cleanStep(parameters, { x0, draws }, o),
+          await addtStep(parameters, { x0, labels, draws }, { ...o, modulation }),
+        ]
         expect(await bitsOf(robust)).toEqual(await bitsOf(clean))
         dispose([clean, robust])
         release()
@@ -65,16 +68,16 @@ describe.each(backendsUnderTest)('ADDT step on %s', backend => {
         const { parameters, x0, draws, o, release } = setUp(seed, timestepLimit)
         const before = await Promise.all(Object.values(parameters).map(bits))
         const live = liveTensors()
-        const result = await addtStep(parameters, x0, labels, draws, o)
+        const result = await addtStep(parameters, { x0, labels, draws }, o)
         expect(liveTensors() - live).toBe(4)
         expect(await Promise.all(Object.values(parameters).map(bits))).toEqual(before)
 
         const t = timestepsOf(draws, timestepLimit)
-        const epsilonDelta = await cgpo(x0, labels, t, draws, { ...o, epsilonTheta: (xT, steps) => o.model(parameters, xT, steps) })
+        const epsilonDelta = await cgpo({ x0, labels, t, draws }, { ...o, network: (xT, steps) => o.model(parameters, xT, steps) })
         const expected = tidy(() => {
-          const n = mixNoise(schedule, draws.normal('epsilon', perImageShape), { epsilonDelta, t })
+          const n = mixNoise(draws.normal('epsilon', perImageShape), { epsilonDelta, lambdas: lambdas(o.process, t) })
           const { value, gradient } = valueAndGrad((theta: Readonly<Record<string, Tensor>>) =>
-            denoisingLoss(schedule, x0, { n, t, epsilonTheta: (xT, steps) => o.model(theta, xT, steps) }),
+            denoisingLoss(o.process, x0, { n, t, network: (xT, steps) => o.model(theta, xT, steps) }),
           )(parameters)
           return { loss: value, gradient }
         })
@@ -92,7 +95,7 @@ describe.each(backendsUnderTest)('ADDT step on %s', backend => {
       seen.push(t)
       return o.model(theta, xT, t)
     }
-    const result = await addtStep(parameters, x0, [0, 1], draws, { ...o, model, cgpoSteps: 2 })
+    const result = await addtStep(parameters, { x0, labels: [0, 1], draws }, { ...o, model, cgpoSteps: 2 })
     expect(seen).toEqual(new Array(3).fill(timestepsOf(draws, 5)))
     for (const t of seen[0]!) expect(t).toBeLessThan(5)
     dispose(result)

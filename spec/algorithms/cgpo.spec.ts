@@ -7,6 +7,7 @@ import { trainingSources } from '../../algorithms/randomness/drawName.ts'
 import { createDraws, type Draws } from '../../algorithms/randomness/draws.ts'
 import { type CgpoOptions, cgpo } from '../../algorithms/training/cgpo.ts'
 import { mixNoise } from '../../algorithms/training/mixNoise.ts'
+import { ddpmProcess, lambdas } from '../../algorithms/training/noiseProcess.ts'
 import { dispose, liveTensors, type Tensor, tensor, tidy, useBackend } from '../../core/index.ts'
 import { crossEntropy } from '../../core/nn/index.ts'
 import { randint } from '../../core/random/distributions.ts'
@@ -17,6 +18,7 @@ import { runs } from '../support/replay.ts'
 import { bits, gaussian, linearClassifier, pixels, schedule } from './fixtures.ts'
 import { ascending, distinct, mapped, planesOf } from './rbgmCases.ts'
 
+const process = ddpmProcess(schedule)
 const perImageShape = [2, 2, 3] as const
 const features = 12
 const classes = 3
@@ -37,8 +39,8 @@ const cases = fc.record({
 const watchedNetworks = (seed: number) => {
   const theta = { weight: gaussian(seed, 'weight', [2, 1, 1]), bias: gaussian(seed, 'bias', [2, 1, 1]) }
   const weights = gaussian(seed, 'guide', [features, classes])
-  const epsilonTheta: EpsilonModel = xT => xT.mul(theta.weight).add(theta.bias)
-  return { theta, weights, epsilonTheta, classifier: linearClassifier(weights) }
+  const network: EpsilonModel = xT => xT.mul(theta.weight).add(theta.bias)
+  return { theta, weights, network, classifier: linearClassifier(weights) }
 }
 
 describe.each(backendsUnderTest)('CGPO (E10) on %s', backend => {
@@ -53,7 +55,7 @@ describe.each(backendsUnderTest)('CGPO (E10) on %s', backend => {
         const x0 = pixels(seed, [2, ...perImageShape], { low: -1 })
         const before = await Promise.all(parameters.map(bits))
         const live = liveTensors()
-        const result = await cgpo(x0, labels, t, trainingDraws(seed, [0, 1]), { schedule, ...networks })
+        const result = await cgpo({ x0, labels, t, draws: trainingDraws(seed, [0, 1]) }, { process, ...networks })
         expect(liveTensors() - live).toBe(1)
         expect(await Promise.all(parameters.map(bits))).toEqual(before)
         expect([...parameters, x0, result].map(x => x.node)).toEqual(new Array(5).fill(undefined))
@@ -74,33 +76,36 @@ describe.each(backendsUnderTest)('CGPO (E10) on %s', backend => {
         let sum = new Float64Array(order.length)
         let seen = 0
 
-        const result = await cgpo(x0, labels, t, draws, {
-          schedule,
-          epsilonTheta: xT => xT.mul(0.25),
-          classifier: linearClassifier(weights),
-          async onStep({ loss, gradient, delta }, k) {
-            seen++
-            const world = draws.at({ attackStep: k + 1 })
-            const epsilon = world.normalValues('epsilon', perImageShape, { part: 'cgpo' })
-            const expected = t.map((step, i) => linearGradient({ image, guide, epsilon, order, label: labels[i]!, t: step, i }))
-            const given = Float64Array.from(await gradient.data())
-            expectAllNear(
-              await loss.data(),
-              expected.map(e => e.loss),
-              float32 ? 1e-4 : 1e-10,
-            )
-            expectRelative(
-              given,
-              expected.flatMap(e => e.gradient),
-              float32 ? 1e-3 : 1e-9,
-            )
-            sum = sum.map((total, i) => (float32 ? Math.fround(total + given[i]!) : total + given[i]!))
-            expectAllNear(await delta.data(), sum, 0)
-            const z = rounded(world.normalValues('rbgm', perImageShape))
-            const tieBreak = world.uniformValues('rbgm', perImageShape, { part: 'ties' })
-            order = Float64Array.from(await mapped(shape, { delta: sum, z, tieBreak }))
+        const result = await cgpo(
+          { x0, labels, t, draws },
+          {
+            process,
+            network: xT => xT.mul(0.25),
+            classifier: linearClassifier(weights),
+            async onStep({ loss, gradient, delta }, k) {
+              seen++
+              const world = draws.at({ attackStep: k + 1 })
+              const epsilon = world.normalValues('epsilon', perImageShape, { part: 'cgpo' })
+              const expected = t.map((step, i) => linearGradient({ image, guide, epsilon, order, label: labels[i]!, t: step, i }))
+              const given = Float64Array.from(await gradient.data())
+              expectAllNear(
+                await loss.data(),
+                expected.map(e => e.loss),
+                float32 ? 1e-4 : 1e-10,
+              )
+              expectRelative(
+                given,
+                expected.flatMap(e => e.gradient),
+                float32 ? 1e-3 : 1e-9,
+              )
+              sum = sum.map((total, i) => (float32 ? Math.fround(total + given[i]!) : total + given[i]!))
+              expectAllNear(await delta.data(), sum, 0)
+              const z = rounded(world.normalValues('rbgm', perImageShape))
+              const tieBreak = world.uniformValues('rbgm', perImageShape, { part: 'ties' })
+              order = Float64Array.from(await mapped(shape, { delta: sum, z, tieBreak }))
+            },
           },
-        })
+        )
         expect(seen).toBe(5)
         expectAllNear(await result.data(), order, 0)
         dispose([x0, weights, result])
@@ -114,7 +119,7 @@ describe.each(backendsUnderTest)('CGPO (E10) on %s', backend => {
         const { theta, weights, ...networks } = watchedNetworks(seed)
         const draws = trainingDraws(seed, [0, 1])
         const x0 = pixels(seed, [2, ...perImageShape])
-        const result = await cgpo(x0, labels, t, draws, { schedule, ...networks, steps: 0 })
+        const result = await cgpo({ x0, labels, t, draws }, { process, ...networks, steps: 0 })
         const z = draws.at({ attackStep: 0 }).normal('rbgm', perImageShape)
         expect(await bits(result)).toBe(await bits(z))
         dispose([theta.weight, theta.bias, weights, x0, result, z])
@@ -131,13 +136,13 @@ describe.each(backendsUnderTest)('CGPO (E10) on %s', backend => {
     const [x0, weights] = [pixels(31, [64, ...shape], { low: -1 }), gaussian(31, 'guide', [16, classes])]
     const labels = [...randint(foldIn(key(31), 'labels'), 64, 0, classes)]
     const t = [...randint(foldIn(key(31), 't'), 64, 0, 1000)]
-    const o: CgpoOptions = { schedule, epsilonTheta: xT => xT.mul(0.5), classifier: linearClassifier(weights) }
+    const o: CgpoOptions = { process, network: xT => xT.mul(0.5), classifier: linearClassifier(weights) }
     const lossOf = async (epsilonDelta: Tensor): Promise<number[]> => {
       const losses = tidy(() =>
         Array.from({ length: 8 }, (_, eotSample) => {
           const epsilon = draws.at({ attackStep: 99, eotSample }).normal('epsilon', shape)
-          const xT = qSample(schedule, x0, { t, epsilon: mixNoise(schedule, epsilon, { epsilonDelta, t }) })
-          const xHat = predictXStartFromEpsilon(schedule, xT, { t, epsilon: o.epsilonTheta(xT, t) })
+          const xT = qSample(schedule, x0, { t, epsilon: mixNoise(epsilon, { epsilonDelta, lambdas: lambdas(process, t) }) })
+          const xHat = predictXStartFromEpsilon(schedule, xT, { t, epsilon: o.network(xT, t) })
           return crossEntropy(o.classifier(xHat.mul(0.5).add(0.5)), labels)
         }),
       )
@@ -145,7 +150,7 @@ describe.each(backendsUnderTest)('CGPO (E10) on %s', backend => {
       dispose(losses)
       return ids.map(i => mean(values.map(loss => loss[i]!)))
     }
-    const [guided, random] = [await cgpo(x0, labels, t, draws, o), await cgpo(x0, labels, t, draws, { ...o, steps: 0 })]
+    const [guided, random] = [await cgpo({ x0, labels, t, draws }, o), await cgpo({ x0, labels, t, draws }, { ...o, steps: 0 })]
     const [raised, plain] = [await lossOf(guided), await lossOf(random)]
     expect(mean(raised)).toBeGreaterThan(mean(plain))
     expect(ids.filter(i => raised[i]! > plain[i]!).length).toBeGreaterThanOrEqual(46)
@@ -162,8 +167,8 @@ describe.each(backendsUnderTest)('CGPO (E10) on %s', backend => {
           [features, 2],
         )
         const x0 = pixels(seed, shape, { low: -1 })
-        const o: CgpoOptions = { schedule, epsilonTheta: xT => xT.mul(0.5), classifier: linearClassifier(weights) }
-        const result = await cgpo(x0, [label], [t], trainingDraws(seed, [0]), o)
+        const o: CgpoOptions = { process, network: xT => xT.mul(0.5), classifier: linearClassifier(weights) }
+        const result = await cgpo({ x0, labels: [label], t: [t], draws: trainingDraws(seed, [0]) }, o)
         const values = Array.from(await result.data())
         // By the rearrangement inequality: sorted noise in the order of the direction that lowers the label's logit.
         const worst = await mapped(shape, {
@@ -183,8 +188,8 @@ describe.each(backendsUnderTest)('CGPO (E10) on %s', backend => {
         const { theta, weights, ...networks } = watchedNetworks(seed)
         const x0 = pixels(seed, [2, ...perImageShape], { low: -1 })
         const alone = x0.slice([1, 0, 0, 0], [1, ...perImageShape])
-        const both = await cgpo(x0, labels, t, trainingDraws(seed, [3, 8]), { schedule, ...networks })
-        const one = await cgpo(alone, [labels[1]], [t[1]], trainingDraws(seed, [8]), { schedule, ...networks })
+        const both = await cgpo({ x0, labels, t, draws: trainingDraws(seed, [3, 8]) }, { process, ...networks })
+        const one = await cgpo({ x0: alone, labels: [labels[1]], t: [t[1]], draws: trainingDraws(seed, [8]) }, { process, ...networks })
         expect((await both.data()).slice(features)).toEqual(await one.data())
         dispose([theta.weight, theta.bias, weights, x0, alone, both, one])
       }),
@@ -193,8 +198,10 @@ describe.each(backendsUnderTest)('CGPO (E10) on %s', backend => {
 
   it('should refuse a number of steps that is none', async () => {
     const x0 = pixels(0, [1, ...perImageShape])
-    const o = { schedule, epsilonTheta: (xT: Tensor) => xT, classifier: ((x: Tensor) => x) satisfies Classifier, steps: -1 }
-    await expect(cgpo(x0, [0], [0], trainingDraws(0, [0]), o)).rejects.toThrow('cgpo: steps must be a whole number >= 0, got -1')
+    const o = { process, network: (xT: Tensor) => xT, classifier: ((x: Tensor) => x) satisfies Classifier, steps: -1 }
+    await expect(cgpo({ x0, labels: [0], t: [0], draws: trainingDraws(0, [0]) }, o)).rejects.toThrow(
+      'cgpo: steps must be a whole number >= 0, got -1',
+    )
     x0.dispose()
   })
 })

@@ -5,6 +5,7 @@ import { alphaCumprod, linearSchedule, perImage } from '../../algorithms/diffusi
 import type { EpsilonModel } from '../../algorithms/models/types.ts'
 import { denoisingLoss } from '../../algorithms/training/denoisingLoss.ts'
 import { mixNoise } from '../../algorithms/training/mixNoise.ts'
+import { ddpmProcess, lambdas } from '../../algorithms/training/noiseProcess.ts'
 import { rbgm } from '../../algorithms/training/rbgm.ts'
 import { dispose, ops, stopGradient, type Tensor, tensor, tidy, useBackend, valueAndGrad } from '../../core/index.ts'
 import { normal, uniform } from '../../core/random/distributions.ts'
@@ -15,6 +16,7 @@ import { expectAllNear, expectNear } from '../support/numbers.ts'
 import { runs } from '../support/replay.ts'
 
 const schedule = linearSchedule()
+const process = ddpmProcess(schedule)
 const abarOf = (t: number): number => alphaCumprod(schedule, t)
 
 /** Timesteps of three images and a seed for the values. */
@@ -39,7 +41,7 @@ describe.each(backendsUnderTest)('mixing and loss on %s', backend => {
       fc.asyncProperty(cases, async ({ t, seed }) => {
         const [epsilon, epsilonDelta] = [draw(seed, 'epsilon'), draw(seed, 'delta')]
         const mix = (a: ArrayLike<number>, b: ArrayLike<number>) =>
-          computed(() => mixNoise(schedule, tensor(a, shape), { epsilonDelta: tensor(b, shape), t }))
+          computed(() => mixNoise(tensor(a, shape), { epsilonDelta: tensor(b, shape), lambdas: lambdas(process, t) }))
         const [one, zero] = [new Float64Array(24).fill(1), new Float64Array(24)]
         const [rest, adversarial] = [await mix(one, zero), await mix(zero, one)]
         const mixed = await mix(epsilon, epsilonDelta)
@@ -60,7 +62,7 @@ describe.each(backendsUnderTest)('mixing and loss on %s', backend => {
     const noise = (name: string) => tensor(normal(foldIn(key(24), name), 4 * count), planes)
     const [order, z, epsilon] = [noise('order'), noise('z'), noise('epsilon')]
     const epsilonDelta = await rbgm(order, z, { tieBreak: uniform(foldIn(key(24), 'ties'), 4 * count) })
-    const n = Float64Array.from(await computed(() => mixNoise(schedule, epsilon, { epsilonDelta, t: new Array<number>(count).fill(0) })))
+    const n = Float64Array.from(await computed(() => mixNoise(epsilon, { epsilonDelta, lambdas: new Array<number>(count).fill(0.3) })))
     dispose([order, z, epsilon, epsilonDelta])
     expect(kolmogorovSmirnov(n, normalCdf)).toBeLessThan(ksBound(n.length, 5e-7))
     for (let a = 0; a < 4; a++) {
@@ -82,7 +84,7 @@ describe.each(backendsUnderTest)('mixing and loss on %s', backend => {
           return epsilon
         }
         const [loss, xT, epsilon] = tidy(() => {
-          const value = denoisingLoss(schedule, tensor(x0, shape), { n: tensor(n, shape), t, epsilonTheta: net })
+          const value = denoisingLoss(process, tensor(x0, shape), { n: tensor(n, shape), t, network: net })
           return [value, seen.xT!, seen.epsilon!] as const
         })
         const [noisy, predicted] = [await xT.data(), await epsilon.data()]
@@ -106,7 +108,7 @@ describe.each(backendsUnderTest)('mixing and loss on %s', backend => {
           const image = tensor(x0, shape)
           const roots = (of: (abar: number) => number) => perImage(t.map(step => Math.sqrt(of(abarOf(step)))))
           const net: EpsilonModel = xT => xT.sub(image.mul(roots(abar => abar))).div(roots(abar => 1 - abar))
-          return denoisingLoss(schedule, image, { n: tensor(n, shape), t, epsilonTheta: net })
+          return denoisingLoss(process, image, { n: tensor(n, shape), t, network: net })
         })
         expectNear(loss!, 0, float32 ? 1e-8 : 1e-18)
       }),
@@ -122,7 +124,7 @@ describe.each(backendsUnderTest)('mixing and loss on %s', backend => {
         const slopeAt = async (a: number): Promise<number> => {
           const [slope] = await computed(() => {
             const [x0, n, factor] = [tensor([s, s, -s, -s], pairs), tensor([1, -1, 1, -1], pairs), tensor([a])]
-            const loss = (net: Tensor) => denoisingLoss(schedule, x0, { n, t: [t, t, t, t], epsilonTheta: xT => xT.mul(net) })
+            const loss = (net: Tensor) => denoisingLoss(process, x0, { n, t: [t, t, t, t], network: xT => xT.mul(net) })
             return valueAndGrad(loss)(factor).gradient
           })
           return slope!
@@ -149,7 +151,7 @@ describe.each(backendsUnderTest)('mixing and loss on %s', backend => {
         const epsilon = draw(seed, 'epsilon').map(Math.fround)
         const epsilonDelta = draw(seed, 'delta')
         const mixed = await computed(() =>
-          mixNoise(schedule, tensor(epsilon, shape), { epsilonDelta: tensor(epsilonDelta, shape), t, modulation }),
+          mixNoise(tensor(epsilon, shape), { epsilonDelta: tensor(epsilonDelta, shape), lambdas: lambdas(process, t, modulation) }),
         )
         expectAllNear(mixed, epsilon, 0)
       }),

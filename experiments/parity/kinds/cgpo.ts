@@ -1,9 +1,9 @@
-import { lambda } from '../../../algorithms/diffusion/modulation.ts'
-import { linearSchedule, qSample } from '../../../algorithms/diffusion/schedule.ts'
+import { linearSchedule } from '../../../algorithms/diffusion/schedule.ts'
 import type { Draws } from '../../../algorithms/randomness/draws.ts'
 import { cgpo as runCgpo } from '../../../algorithms/training/cgpo.ts'
 import { denoisingLoss } from '../../../algorithms/training/denoisingLoss.ts'
 import { mixNoise } from '../../../algorithms/training/mixNoise.ts'
+import { ddpmProcess, lambdas } from '../../../algorithms/training/noiseProcess.ts'
 import { rbgm } from '../../../algorithms/training/rbgm.ts'
 import { dispose, type Tensor, tensor, tidy, valueAndGrad } from '../../../core/index.ts'
 import type { Comparison } from '../comparison.ts'
@@ -14,7 +14,7 @@ import { shareDiffering } from '../shareDiffering.ts'
 import { compareWith, upload } from '../tensors.ts'
 import { loadTinyNetworks, type TinyNetworks } from '../tinyNetworks.ts'
 
-const schedule = linearSchedule()
+const process = ddpmProcess(linearSchedule())
 const GRADIENT = 'final_grad.'
 
 interface Recorded {
@@ -50,19 +50,22 @@ const compareIterations = async (recorded: Recorded): Promise<Comparison[]> => {
   const { file, x0, labels, t, steps, networks } = recorded
   const comparisons: Comparison[] = []
   const mean = 1 / x0.shape[0]!
-  const epsilonDelta = await runCgpo(x0, labels, t, recordedDraws(recorded), {
-    schedule,
-    epsilonTheta: networks.epsilonTheta,
-    classifier: networks.classifier,
-    steps,
-    onStep: async ({ loss, gradient, delta }, k) => {
-      const scaled = tidy(() => [loss.mean(), gradient.mul(mean), delta.mul(mean)] as const)
-      comparisons.push(...(await compareWith(file, `loss.${k}`, scaled[0], 'output')))
-      comparisons.push(...(await compareWith(file, `grad.${k}`, scaled[1], 'gradient')))
-      comparisons.push(...(await compareWith(file, `eot.${k}`, scaled[2], 'gradient')))
-      dispose(scaled)
+  const epsilonDelta = await runCgpo(
+    { x0, labels, t, draws: recordedDraws(recorded) },
+    {
+      process,
+      network: networks.epsilonTheta,
+      classifier: networks.classifier,
+      steps,
+      onStep: async ({ loss, gradient, delta }, k) => {
+        const scaled = tidy(() => [loss.mean(), gradient.mul(mean), delta.mul(mean)] as const)
+        comparisons.push(...(await compareWith(file, `loss.${k}`, scaled[0], 'output')))
+        comparisons.push(...(await compareWith(file, `grad.${k}`, scaled[1], 'gradient')))
+        comparisons.push(...(await compareWith(file, `eot.${k}`, scaled[2], 'gradient')))
+        dispose(scaled)
+      },
     },
-  })
+  )
   comparisons.push(...(await shareDiffering(file, `delta.${steps}`, epsilonDelta)))
   dispose(epsilonDelta)
   for (let k = 0; k < steps; k++) {
@@ -81,9 +84,9 @@ const compareLoss = async ({ file, x0, t, steps, networks, recordedGradients }: 
   const epsilon = upload(file.get('final_noise'))
   const { parameters, model } = networks
   const { value, gradient, aux } = valueAndGrad((theta: typeof parameters) => {
-    const n = mixNoise(schedule, epsilon, { epsilonDelta, t })
-    const xT = qSample(schedule, x0, { t, epsilon: n })
-    const loss = denoisingLoss(schedule, x0, { n, t, epsilonTheta: (noisy, times) => model(theta, noisy, times) })
+    const n = mixNoise(epsilon, { epsilonDelta, lambdas: lambdas(process, t) })
+    const xT = process.noised(x0, { t, n })
+    const loss = denoisingLoss(process, x0, { n, t, network: (noisy, times) => model(theta, noisy, times) })
     return [loss, { xT, prediction: networks.epsilonTheta(xT, t) }] as const
   })(parameters)
   const norm = tidy(() =>
@@ -129,10 +132,7 @@ export const cgpo: ParityKind = {
       networks: loadTinyNetworks(golden.folder),
       recordedGradients: gradientNames(golden.folder.load(file.name)),
     }
-    const ratio = tensor(
-      t.map(time => lambda(schedule, time)),
-      [t.length, 1, 1, 1],
-    )
+    const ratio = tensor(lambdas(process, t), [t.length, 1, 1, 1])
     const comparisons = [
       ...(await compareWith(file, 'ratio', ratio, 'output')),
       ...(await compareIterations(recorded)),
