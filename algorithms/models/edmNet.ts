@@ -4,7 +4,7 @@ import type { Key } from '../../core/random/key.ts'
 import { type EdmNetConfig, edmNetConfig } from './edmNet/config.ts'
 import { type EdmConditions, embedding } from './edmNet/embedding.ts'
 import { type Preconditioning, preconditioning } from './edmNet/preconditioning.ts'
-import { songUnet, songUnetPlan, songUnetShapes } from './edmNet/songUnet.ts'
+import { edmUnet, edmUnetPlan, edmUnetShapes } from './edmNet/unet.ts'
 import type { Parameters } from './types.ts'
 
 export { type EdmNetConfig, edmArchitectures } from './edmNet/config.ts'
@@ -28,8 +28,8 @@ export interface EdmNet {
 }
 
 /**
- * The denoisers of Karras et al. 2022 (EDM): SongUNet, which is DDPM++ or NCSN++ by its configuration (`edmArchitectures`),
- * within the preconditioning vp, ve or edm. Parameter names (`model.enc.32x32_conv.weight`, ...), order and numbers are the
+ * The denoisers of Karras et al. 2022 (EDM): SongUNet, which is DDPM++ or NCSN++, and DhariwalUNet, which is ADM, by
+ * their configurations (`edmArchitectures`), within the preconditioning vp, ve or edm. Parameter names (`model.enc.32x32_conv.weight`, ...), order and numbers are the
  * origin's; the resampling filters and random frequencies that it keeps as buffers are among the parameters.
  *
  * Throws ShapeError on images of another size, RangeError unless every sigma is above 0.
@@ -38,8 +38,8 @@ export interface EdmNet {
  */
 export const createEdmNet = (given: Partial<EdmNetConfig> & Readonly<Record<string, unknown>> = {}): EdmNet => {
   const config = edmNetConfig(given)
-  const plan = songUnetPlan(config)
-  const shapes = Object.fromEntries(Object.entries(songUnetShapes(plan, config)).map(([name, shape]) => [`model.${name}`, shape]))
+  const plan = edmUnetPlan(config)
+  const shapes = Object.fromEntries(Object.entries(edmUnetShapes(plan, config)).map(([name, shape]) => [`model.${name}`, shape]))
 
   const checkInput = (x: Tensor, sigma: readonly number[]): void => {
     const { img_channels: channels, img_resolution: side } = config
@@ -61,7 +61,7 @@ export const createEdmNet = (given: Partial<EdmNetConfig> & Readonly<Record<stri
       )
     const cNoise = levels.map(level => level.cNoise)
     const context = { config, embedding: embedding(cNoise, o, { parameters, config }), dropoutKey: o.dropoutKey }
-    const output = songUnet(x.mul(scaling('cIn')), plan, { parameters, context })
+    const output = edmUnet(x.mul(scaling('cIn')), plan, { parameters, context })
     return x.mul(scaling('cSkip')).add(output.mul(scaling('cOut')))
   }
 
@@ -73,14 +73,23 @@ export const createEdmNet = (given: Partial<EdmNetConfig> & Readonly<Record<stri
   }
 }
 
-/** Glorot-uniform weights, those of each branch's last layer times 1e-5 and of qkv times sqrt 0.2; biases zero, norms the identity. */
-const initialiser = (name: string, shape: Shape, { resample_filter: taps }: EdmNetConfig): Initialiser => {
+/**
+ * SongUNet: Glorot-uniform weights, those of each branch's last layer times 1e-5 and of qkv times sqrt 0.2, zero biases.
+ * DhariwalUNet: uniform within 1 / sqrt(inputs), PyTorch's default, the last layer of each branch zero, classes N(0, 1).
+ * Both: norms the identity.
+ */
+const initialiser = (name: string, shape: Shape, { resample_filter: taps, model_type }: EdmNetConfig): Initialiser | undefined => {
   if (name.endsWith('.resample_filter')) {
     const total = taps.reduce((sum, tap) => sum + tap, 0)
     return () => Float64Array.from(taps.flatMap(row => taps.map(column => (row * column) / total ** 2)))
   }
+  const last = /\.(conv1|proj|out_conv|\w+_aux_conv)\.(weight|bias)$/.test(name)
+  if (model_type === 'DhariwalUNet') {
+    if (name.endsWith('.map_label.weight')) return normalWith(1)
+    return last || name.endsWith('.map_augment.weight') ? constantOf(0) : undefined
+  }
   if (name.endsWith('.freqs')) return normalWith(16)
   if (shape.length === 1) return constantOf(name.endsWith('.weight') ? 1 : 0)
-  if (/\.(conv1|proj|\w+_aux_conv)\.weight$/.test(name)) return xavierUniform(1e-5)
+  if (last) return xavierUniform(1e-5)
   return xavierUniform(name.endsWith('.qkv.weight') ? Math.sqrt(0.2) : 1)
 }

@@ -15,16 +15,14 @@ import type { Parameters } from './types.ts'
 import { modernName } from './unet2d/attentionBlock.ts'
 import { type Unet2dConfig, unet2dConfig } from './unet2d/config.ts'
 import { downStage, downStages, midShapes, midStage, stageShapes, upStage, upStages } from './unet2d/stages.ts'
-import { timeFeatures, timeShapes } from './unet2d/timeFeatures.ts'
+import { type ClassConditions, timeFeatures, timeShapes } from './unet2d/timeFeatures.ts'
 
 export type { Unet2dConfig } from './unet2d/config.ts'
 export { UNET2D_PRESETS } from './unet2d/presets.ts'
 
-export interface Unet2dOptions {
+export interface Unet2dOptions extends ClassConditions {
   /** Turns dropout on (training); each layer folds its name into the key. */
   readonly dropoutKey?: Key
-  /** One class per image, for class-conditional models. */
-  readonly labels?: readonly number[]
 }
 
 export interface Unet2d {
@@ -75,7 +73,7 @@ export const createUnet2d = (given: Partial<Unet2dConfig> & Readonly<Record<stri
   const apply: Unet2d['apply'] = (params, x, t, o = {}) => {
     checkInput(x, t)
     const parameters = scope(params)
-    const context = { config, timeFeatures: timeFeatures(t, o.labels, parameters, config), dropoutKey: o.dropoutKey }
+    const context = { config, timeFeatures: timeFeatures(t, o, parameters, config), dropoutKey: o.dropoutKey }
     const skips = [conv2dLayer(config.center_input_sample ? x.mul(2).sub(1) : x, parameters.at('conv_in'))]
     for (const stage of down) skips.push(...downStage(skips.at(-1)!, stage, parameters, context))
     const middle = midStage(skips.at(-1)!, parameters, context)

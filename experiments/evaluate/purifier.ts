@@ -17,7 +17,7 @@ export interface PurifierOptions {
 /** The purifier of a diffusers folder for the images of a data set. @throws FileError, UsageError when they do not fit */
 export const loadPurifier = (o: PurifierOptions, { shape: [channels] }: Pick<ImageDataset, 'shape'>): Purifier => {
   const { network, epsilonTheta, schedule, weights } = loadDiffusersFolder(o.purifier)
-  const { in_channels, out_channels, num_class_embeds } = network.config
+  const { in_channels, out_channels, class_embed_type, num_class_embeds } = network.config
   if (in_channels !== channels || out_channels !== channels) {
     throw new FileError(
       weights,
@@ -25,7 +25,7 @@ export const loadPurifier = (o: PurifierOptions, { shape: [channels] }: Pick<Ima
       'choose another model',
     )
   }
-  if (num_class_embeds !== null)
+  if (class_embed_type !== null || num_class_embeds !== null)
     throw new FileError(weights, 'the model wants the class of each image, which a purifier cannot know', 'choose an unconditional model')
   const reverse: ReverseProcess = o.purify === 'ddpm' ? { kind: 'ddpm', variance: o.variance } : { kind: 'ddim', eta: 0 }
   try {

@@ -64,6 +64,17 @@ describe('createEdmNet', () => {
     expect(Object.entries(shapes)).toEqual(weights.tensorNames.map(name => [name, weights.get(name).shape]))
   })
 
+  it('should have 295,899,267 trained parameters as the published ADM for ImageNet at 64x64', () => {
+    const shapes = Object.entries(createEdmNet(edmArchitectures.adm).parameterShapes()).filter(([name]) => !isConstant(name))
+    expect(countParameters(Object.fromEntries(shapes))).toBe(295_899_267)
+    expect(shapes.slice(-4).map(([name]) => name)).toEqual([
+      'model.out_norm.weight',
+      'model.out_norm.bias',
+      'model.out_conv.weight',
+      'model.out_conv.bias',
+    ])
+  })
+
   it('should have 55,733,891 trained parameters as the published CIFAR-10 DDPM++, 56,397,827 as its NCSN++', () => {
     const trained = (architecture: Partial<EdmNetConfig>): number => {
       const shapes = Object.entries(createEdmNet(architecture).parameterShapes())
@@ -151,11 +162,42 @@ describe('createEdmNet', () => {
     expect(() => network.apply(params, image(), [0])).toThrow('sigma must be above 0, got 0')
     expect(() => network.apply(params, image(), [1], { labels: [1, 2] })).toThrow('1 images need as many labels, got 2')
     expect(() => createEdmNet({ encoder: 'skip' })).toThrow('there is no option "encoder"')
-    expect(() => createEdmNet({ model_type: 'DhariwalUNet' })).toThrow('only "SongUNet" is supported')
+    expect(() => createEdmNet({ model_type: 'ViT' as 'SongUNet' })).toThrow('model_type is "ViT"; use SongUNet or DhariwalUNet')
+    expect(() => createEdmNet({ ...edmArchitectures.adm, encoder_type: 'skip' })).toThrow('DhariwalUNet has no option "encoder_type"')
     expect(() => createEdmNet({ precond: 'iddpm' as 'vp' })).toThrow('precond is "iddpm"; use vp or ve or edm')
     expect(() => createEdmNet({ resample_filter: [1, 2, 1] })).toThrow('resample_filter [1,2,1] is not symmetric of even length')
     expect(() => createEdmNet({ img_resolution: 34, channel_mult: [1, 1, 1] })).toThrow('img_resolution 34 cannot be halved 2 times')
     expect(() => createEdmNet({ model_channels: 6 })).toThrow('model_channels 6 is no multiple of 4')
+  })
+})
+
+describe('createEdmNet as DhariwalUNet', () => {
+  const ADM: Partial<EdmNetConfig> = { ...TINY, model_type: 'DhariwalUNet', channels_per_head: 4, label_dim: 3, augment_dim: 2 }
+
+  it('should use every parameter but for filters and the biases of keys', () => {
+    const network = createEdmNet(ADM)
+    const r = image(2).mul(image(2).add(1))
+    const o = { labels: [2, 0], augmentation: tensor([0.3, -1, 0.5, 2], [2, 2]) }
+    const gradients = grad((p: Record<string, Tensor>) => network.apply(p, image(2), [0.1, 3], o).mul(r).sum())(randomParameters(network))
+    const unused = Object.entries(gradients).filter(([, gradient]) => !(Math.max(...gradient.dataSync().map(Math.abs)) > 1e-10))
+    expect(unused.map(([name]) => name).filter(name => !isConstant(name))).toEqual([])
+  })
+
+  it('should initialise as nothing but its skip connection, the rest by PyTorch defaults', () => {
+    const network = createEdmNet(ADM)
+    const made = network.init(key(3))
+    const { cSkip } = preconditioning(0.7, network.config)
+    expectAllNear(network.apply(made, image(), [0.7], { labels: [1] }).dataSync(), image().mul(cSkip).dataSync(), 1e-12)
+    const most = (name: string): number => Math.max(...made[`model.${name}`]!.dataSync().map(Math.abs))
+    expect(most('enc.2x2_block0.conv0.weight')).toBeCloseTo(1 / Math.sqrt(4 * 9), 2)
+    expect([most('map_augment.weight'), most('enc.2x2_block0.proj.weight')]).toEqual([0, 0])
+    expect(most('map_layer0.bias')).toBeGreaterThan(0.2)
+    expect(most('map_label.weight')).toBeGreaterThan(1)
+  })
+
+  it('should not attend where there are fewer channels than a head needs, as its origin', () => {
+    const names = Object.keys(createEdmNet({ ...ADM, channels_per_head: 64 }).parameterShapes())
+    expect(names.filter(name => name.includes('qkv'))).toEqual([])
   })
 })
 

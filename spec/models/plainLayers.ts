@@ -28,6 +28,19 @@ export const randomValues = (seed: number, shapes: ParameterShapes): Values =>
     }),
   )
 
+/** As `randomValues`, out of one small pool, since drawing takes most of the time of a network with many parameters. */
+export const pooledValues = (seed: number, shapes: ParameterShapes): Values => {
+  // A prime, so that no two rows of a matrix are alike.
+  const pool = normal(key(seed), 9973)
+  let next = 0
+  return Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => [
+      name,
+      Float64Array.from({ length: sizeOf(shape) }, () => 0.4 * pool[next++ % pool.length]!),
+    ]),
+  )
+}
+
 export const asTensors = (values: Values, shapes: ParameterShapes): Record<string, Tensor> =>
   Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, tensor(values[name]!, shape)]))
 
@@ -98,3 +111,53 @@ export const meanOfChannels = (image: Image): number[] => image.map(plane => pla
 
 export const fullyConnected = (x: readonly number[], { weight, bias }: Layer): number[] =>
   range(weight.length / x.length).map(out => x.reduce((total, value, i) => total + value * weight[out * x.length + i]!, bias?.[out] ?? 0))
+
+export const silu = (image: Image): Image => map(image, value => value / (1 + Math.exp(-value)))
+
+export const concat = (a: Image, b: Image): Image => [...a, ...b]
+
+/** Normalised over each group of channels and all positions, then scaled and shifted by channel. */
+export const groupNorm = (image: Image, { weight, bias }: Layer, { groups, epsilon }: { groups: number; epsilon: number }): Image => {
+  const size = image.length / groups
+  return image.map((plane, c) => {
+    const members = image.slice(Math.floor(c / size) * size, (Math.floor(c / size) + 1) * size).flat(2)
+    const mean = members.reduce((a, b) => a + b, 0) / members.length
+    const variance = members.reduce((a, b) => a + (b - mean) ** 2, 0) / members.length
+    return plane.map(row => row.map(value => ((value - mean) / Math.sqrt(variance + epsilon)) * weight[c]! + bias![c]!))
+  })
+}
+
+/** Every pixel becomes a block of 2x2. */
+export const enlarged = (image: Image): Image =>
+  image.map(plane => plane.flatMap(row => [row, row].map(r => r.flatMap(value => [value, value]))))
+
+/** Means over blocks of 2x2 pixels. */
+export const shrunk = (image: Image): Image =>
+  image.map(plane =>
+    range(plane.length / 2).map(y =>
+      range(plane[0]!.length / 2).map(
+        x => (plane[2 * y]![2 * x]! + plane[2 * y]![2 * x + 1]! + plane[2 * y + 1]![2 * x]! + plane[2 * y + 1]![2 * x + 1]!) / 4,
+      ),
+    ),
+  )
+
+/** Softmax attention over positions; heads are consecutive blocks of channels. */
+export const attend = (query: Image, key: Image, value: Image, heads: number): Image => {
+  const width = query[0]![0]!.length
+  const flat = (image: Image): number[][] => image.map(plane => plane.flat())
+  const [q, k, v] = [flat(query), flat(key), flat(value)]
+  const perHead = q.length / heads
+  return query.map((plane, c) => {
+    const channels = range(perHead).map(i => Math.floor(c / perHead) * perHead + i)
+    return plane.map((row, y) =>
+      row.map((_, x) => {
+        const here = y * width + x
+        const weights = q[0]!.map((__, there) =>
+          Math.exp(channels.reduce((total, i) => total + q[i]![here]! * k[i]![there]!, 0) / Math.sqrt(perHead)),
+        )
+        const all = weights.reduce((a, b) => a + b, 0)
+        return weights.reduce((total, weight, there) => total + weight * v[c]![there]!, 0) / all
+      }),
+    )
+  })
+}

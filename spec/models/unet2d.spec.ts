@@ -3,8 +3,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { attentionBlock } from '../../algorithms/models/unet2d/attentionBlock.ts'
 import { resnetBlock } from '../../algorithms/models/unet2d/resnetBlock.ts'
 import { createUnet2d, renameUnet2dParameters, UNET2D_PRESETS, type Unet2dConfig } from '../../algorithms/models/unet2d.ts'
-import { type Tensor, tensor, useBackend } from '../../core/index.ts'
-import { countParameters, scope } from '../../core/nn/index.ts'
+import { ops, type Tensor, tensor, useBackend } from '../../core/index.ts'
+import { countParameters, linear, type Scope, scope, timestepEmbedding } from '../../core/nn/index.ts'
 import { normal } from '../../core/random/distributions.ts'
 import { key } from '../../core/random/key.ts'
 import { expectAllNear } from '../support/numbers.ts'
@@ -94,6 +94,9 @@ describe('createUnet2d', () => {
     ['flip_sin_to_cos', { flip_sin_to_cos: false }],
     ['center_input_sample', { center_input_sample: true }],
     ['time_embedding_type', { time_embedding_type: 'fourier' }],
+    ['resnet_time_scale_shift', { resnet_time_scale_shift: 'scale_shift' }],
+    ['upsample_type', { upsample_type: 'resnet' }],
+    ['a residual block that halves', { down_block_types: ['ResnetDownsampleBlock2D', 'AttnDownBlock2D'] }],
   ])('should depend on %s', (_, change) => {
     const plain = outputOf({})
     const changed = outputOf(change)
@@ -105,6 +108,29 @@ describe('createUnet2d', () => {
     const conditional = { num_class_embeds: 2 }
     expect(outputOf(conditional, { labels: [0] })).not.toEqual(outputOf(conditional, { labels: [1] }))
     expect(() => outputOf(conditional)).toThrow('needs one label per image, got 0 for 1')
+  })
+
+  it('should take the embedding of a class from its caller, or make it as that of a time', () => {
+    const t = 7
+    const network = createUnet2d({ ...TINY, class_embed_type: 'identity' })
+    const params = network.init(key(2))
+    const table = createUnet2d({ ...TINY, num_class_embeds: 2 })
+    const rows = tensor(normal(key(5), 32), [2, 16])
+    const row = rows.slice([1, 0], [1, 16])
+    const given = network.apply(params, image(), [t], { classEmbedding: row }).dataSync()
+    expectAllNear(table.apply({ ...params, 'class_embedding.weight': rows }, image(), [t], { labels: [1] }).dataSync(), given, 1e-12)
+
+    const asTime = createUnet2d({ ...TINY, class_embed_type: 'timestep' })
+    const own = asTime.init(key(4))
+    const at = (name: string): Scope => scope(own).at(`class_embedding.${name}`)
+    const made = linear(ops.silu(linear(timestepEmbedding([3], 4, { flipSinToCos: true, freqShift: 0 }), at('linear_1'))), at('linear_2'))
+    const others = Object.fromEntries(Object.entries(own).filter(([name]) => !name.startsWith('class_embedding')))
+    expectAllNear(
+      network.apply(others, image(), [t], { classEmbedding: made }).dataSync(),
+      asTime.apply(own, image(), [t], { labels: [3] }).dataSync(),
+      1e-12,
+    )
+    expect(() => network.apply(params, image(), [t])).toThrow('o.classEmbedding must be [1,16], got []')
   })
 
   it('should drop only with a key, the same way for the same key', () => {
@@ -122,6 +148,7 @@ describe('createUnet2d', () => {
     expect(() => network.apply(params, image(2), [1])).toThrow('2 images need as many timesteps, got 1')
     expect(() => createUnet2d({ ...TINY, layers_per_blok: 2 })).toThrow('there is no option "layers_per_blok"')
     expect(() => createUnet2d({ ...TINY, act_fn: 'relu' })).toThrow('only "silu" is supported')
+    expect(() => createUnet2d({ ...TINY, downsample_type: 'pool' as 'conv' })).toThrow('downsample_type is "pool"; use conv or resnet')
     expect(() => createUnet2d({ ...TINY, norm_num_groups: 3 })).toThrow('norm_num_groups 3 does not divide 4 channels')
     expect(() => createUnet2d({ ...TINY, up_block_types: ['UpBlock2D'] })).toThrow('give one of each per level')
     expect(() => createUnet2d({ ...TINY, down_block_types: ['DownBlock2D', 'SkipDownBlock2D' as 'DownBlock2D'] })).toThrow(
@@ -138,7 +165,7 @@ describe('blocks of the UNet', () => {
     const context = { config, timeFeatures: tensor(normal(key(4), 16), [1, 16]), dropoutKey: undefined }
     const resnet = parameters.at('mid_block.resnets.0')
     const attention = parameters.at('mid_block.attentions.0')
-    expectAllNear(resnetBlock(x, resnet, context, 4).mul(4).dataSync(), resnetBlock(x, resnet, context).dataSync(), 1e-12)
+    expectAllNear(resnetBlock(x, resnet, context, { scale: 4 }).mul(4).dataSync(), resnetBlock(x, resnet, context).dataSync(), 1e-12)
     expectAllNear(attentionBlock(x, attention, context, 4).mul(4).dataSync(), attentionBlock(x, attention, context).dataSync(), 1e-12)
   })
 })

@@ -1,6 +1,9 @@
 import { completeConfig, configError } from '../completeConfig.ts'
-/** Configuration of an EDM network, named as in the origin's `network_kwargs`, with the origin's defaults of SongUNet. */
+
+/** Configuration of an EDM network, named as in the origin's `network_kwargs`, with the origin's defaults of its model_type. */
 export interface EdmNetConfig {
+  /** SongUNet: DDPM++ and NCSN++ of Song et al. 2021; DhariwalUNet: ADM of Dhariwal and Nichol 2021. */
+  readonly model_type: 'SongUNet' | 'DhariwalUNet'
   /** How the network is scaled around its input and output; see preconditioning.ts. */
   readonly precond: 'vp' | 've' | 'edm'
   readonly img_resolution: number
@@ -19,6 +22,9 @@ export interface EdmNetConfig {
   /** Sides of the feature maps that attend. */
   readonly attn_resolutions: readonly number[]
   readonly dropout: number
+  /** DhariwalUNet: channels of an attention head, of which as many as fit must divide the channels; SongUNet has one. */
+  readonly channels_per_head: number
+  /** From here to resample_filter: SongUNet only. */
   readonly embedding_type: 'positional' | 'fourier'
   /** Channels of the noise embedding before its linear maps: 1 for DDPM++, 2 for NCSN++. */
   readonly channel_mult_noise: number
@@ -36,7 +42,8 @@ export interface EdmNetConfig {
   readonly M: number
 }
 
-const DEFAULTS: EdmNetConfig = {
+const SONG_UNET: EdmNetConfig = {
+  model_type: 'SongUNet',
   precond: 'edm',
   img_resolution: 32,
   img_channels: 3,
@@ -48,6 +55,7 @@ const DEFAULTS: EdmNetConfig = {
   num_blocks: 4,
   attn_resolutions: [16],
   dropout: 0.1,
+  channels_per_head: 64,
   embedding_type: 'positional',
   channel_mult_noise: 1,
   encoder_type: 'standard',
@@ -59,11 +67,22 @@ const DEFAULTS: EdmNetConfig = {
   M: 1000,
 }
 
-/** The CIFAR-10 networks of the origin without their preconditioning, whose published checkpoints come with `edm`. */
+const DHARIWAL_UNET: EdmNetConfig = {
+  ...SONG_UNET,
+  model_type: 'DhariwalUNet',
+  model_channels: 192,
+  channel_mult: [1, 2, 3, 4],
+  num_blocks: 3,
+  attn_resolutions: [32, 16, 8],
+}
+
+/** Networks of the origin without their preconditioning, whose published checkpoints come with `edm`. */
 export const edmArchitectures = {
-  /** DDPM++. */
+  /** ADM for ImageNet at 64x64, class-conditional. */
+  adm: { model_type: 'DhariwalUNet', img_resolution: 64, label_dim: 1000 },
+  /** DDPM++ for CIFAR-10. */
   vp: { channel_mult: [2, 2, 2], augment_dim: 9 },
-  /** NCSN++. */
+  /** NCSN++ for CIFAR-10. */
   ve: {
     channel_mult: [2, 2, 2],
     augment_dim: 9,
@@ -75,14 +94,15 @@ export const edmArchitectures = {
 } as const satisfies Readonly<Record<string, Partial<EdmNetConfig>>>
 
 const CHOICES: Readonly<Record<string, readonly unknown[]>> = {
+  model_type: ['SongUNet', 'DhariwalUNet'],
   precond: ['vp', 've', 'edm'],
   embedding_type: ['positional', 'fourier'],
   encoder_type: ['standard', 'skip', 'residual'],
   decoder_type: ['standard', 'skip'],
 }
 
-/** Options of the origin of which only one value exists here; another value would silently be a different network. */
-const FIXED: Readonly<Record<string, unknown>> = { model_type: 'SongUNet' }
+/** Options that DhariwalUNet does not have. */
+const SONG_ONLY = ['embedding_type', 'channel_mult_noise', 'encoder_type', 'decoder_type', 'resample_filter']
 
 /** Options that do not change the network in float32 outside training. */
 const IGNORED = ['use_fp16', 'label_dropout', 'sigma_min', 'sigma_max', 'epsilon_t', 'class_name']
@@ -94,7 +114,11 @@ const fail = configError('edmNet')
  * Throws when a name is unknown, a value is not supported, or the parts contradict each other.
  */
 export const edmNetConfig = (given: Readonly<Record<string, unknown>>): EdmNetConfig => {
-  const config = completeConfig({ network: 'edmNet', defaults: DEFAULTS, fixed: FIXED, ignored: IGNORED, choices: CHOICES }, given)
+  const dhariwal = given.model_type === 'DhariwalUNet'
+  const stranger = SONG_ONLY.find(name => dhariwal && Object.hasOwn(given, name))
+  if (stranger) fail(`DhariwalUNet has no option "${stranger}"`, 'leave it out, or set model_type to SongUNet')
+  const defaults = dhariwal ? DHARIWAL_UNET : SONG_UNET
+  const config = completeConfig({ network: 'edmNet', defaults, fixed: {}, ignored: IGNORED, choices: CHOICES }, given)
   check(config)
   return config
 }

@@ -2,6 +2,7 @@ import type { Tensor } from '../../../core/index.ts'
 import { dropout, groupNormLayer, type Scope } from '../../../core/nn/index.ts'
 import { foldIn, type Key } from '../../../core/random/key.ts'
 import type { EdmNetConfig } from './config.ts'
+import { styleOf } from './style.ts'
 
 /** What every block of one forward pass shares. */
 export interface EdmContext {
@@ -17,5 +18,10 @@ export const layerDropout = (x: Tensor, layer: Scope, { config, dropoutKey }: Ed
   dropoutKey && config.dropout > 0 ? dropout(x, config.dropout, foldIn(dropoutKey, layer.path)) : x
 
 /** Group norm of the origin: groups of four channels or more, at most 32 groups. */
-export const norm = (x: Tensor, layer: Scope, { silu }: { readonly silu: boolean }): Tensor =>
-  groupNormLayer(x, layer, { groups: Math.min(32, Math.floor(x.shape[1]! / 4)), epsilon: 1e-6, silu })
+export const normOptions = (x: Tensor, config: EdmNetConfig): { readonly groups: number; readonly epsilon: number } => ({
+  groups: Math.min(32, Math.floor(x.shape[1]! / 4)),
+  epsilon: styleOf(config).epsilon,
+})
+
+export const norm = (x: Tensor, layer: Scope, { silu, config }: { readonly silu: boolean; readonly config: EdmNetConfig }): Tensor =>
+  groupNormLayer(x, layer, { ...normOptions(x, config), silu })

@@ -1,11 +1,16 @@
 import { completeConfig, configError } from '../completeConfig.ts'
+
+/** How a level is made: with attention after its residual blocks or not, and with what its resolution changes. */
+export type DownBlockType = 'DownBlock2D' | 'AttnDownBlock2D' | 'ResnetDownsampleBlock2D'
+export type UpBlockType = 'UpBlock2D' | 'AttnUpBlock2D' | 'ResnetUpsampleBlock2D'
+
 /** Configuration of a UNet2D, named as in diffusers' `config.json`, with its defaults (diffusers 0.21 `UNet2DModel`). */
 export interface Unet2dConfig {
   readonly in_channels: number
   readonly out_channels: number
   readonly block_out_channels: readonly number[]
-  readonly down_block_types: readonly ('DownBlock2D' | 'AttnDownBlock2D')[]
-  readonly up_block_types: readonly ('UpBlock2D' | 'AttnUpBlock2D')[]
+  readonly down_block_types: readonly DownBlockType[]
+  readonly up_block_types: readonly UpBlockType[]
   readonly layers_per_block: number
   /** Whether inputs in [0, 1] are brought to [-1, 1] first. */
   readonly center_input_sample: boolean
@@ -13,6 +18,11 @@ export interface Unet2dConfig {
   readonly freq_shift: number
   readonly flip_sin_to_cos: boolean
   readonly mid_block_scale_factor: number
+  /** What halves and doubles the resolution of levels that attend: a convolution or a residual block. */
+  readonly downsample_type: 'conv' | 'resnet'
+  readonly upsample_type: 'conv' | 'resnet'
+  /** How residual blocks take up the time: added, or as scale and shift of the normalised feature map (ADM). */
+  readonly resnet_time_scale_shift: 'default' | 'scale_shift'
   /** 1: one zero on every side of a downsampled image; 0: one at the bottom and right only. */
   readonly downsample_padding: number
   /** Channels per attention head; null: a single head. */
@@ -22,7 +32,12 @@ export interface Unet2dConfig {
   readonly dropout: number
   /** Whether the middle block attends. */
   readonly add_attention: boolean
-  /** Number of classes of a class-conditional model; null: unconditional. */
+  /**
+   * What a class is made of before it joins the time: null, a row of a table of num_class_embeds; timestep, the features
+   * of a number, mapped as those of the time; identity, features given by the caller.
+   */
+  readonly class_embed_type: 'timestep' | 'identity' | null
+  /** Number of classes of a class-conditional model; null: unconditional, unless class_embed_type says otherwise. */
   readonly num_class_embeds: number | null
 }
 
@@ -38,23 +53,35 @@ const DEFAULTS: Unet2dConfig = {
   freq_shift: 0,
   flip_sin_to_cos: true,
   mid_block_scale_factor: 1,
+  downsample_type: 'conv',
+  upsample_type: 'conv',
+  resnet_time_scale_shift: 'default',
   downsample_padding: 1,
   attention_head_dim: 8,
   norm_num_groups: 32,
   norm_eps: 1e-5,
   dropout: 0,
   add_attention: true,
+  class_embed_type: null,
   num_class_embeds: null,
 }
 
 /** Options of the origin of which only one value exists here; another value would silently be a different network. */
 const FIXED: Readonly<Record<string, unknown>> = {
   act_fn: 'silu',
-  resnet_time_scale_shift: 'default',
-  class_embed_type: null,
-  downsample_type: 'conv',
-  upsample_type: 'conv',
 }
+
+const CHOICES: Readonly<Record<string, readonly unknown[]>> = {
+  time_embedding_type: ['positional', 'fourier'],
+  downsample_type: ['conv', 'resnet'],
+  upsample_type: ['conv', 'resnet'],
+  resnet_time_scale_shift: ['default', 'scale_shift'],
+  downsample_padding: [0, 1],
+  class_embed_type: [null, 'timestep', 'identity'],
+}
+
+const DOWN_BLOCKS: readonly string[] = ['DownBlock2D', 'AttnDownBlock2D', 'ResnetDownsampleBlock2D'] satisfies DownBlockType[]
+const UP_BLOCKS: readonly string[] = ['UpBlock2D', 'AttnUpBlock2D', 'ResnetUpsampleBlock2D'] satisfies UpBlockType[]
 
 /** Bookkeeping of a `config.json` that does not change the network. */
 const IGNORED = ['_class_name', '_diffusers_version', '_name_or_path', 'sample_size']
@@ -66,9 +93,14 @@ const fail = configError('unet2d')
  * Throws when a name is unknown, a value is not supported, or the parts contradict each other.
  */
 export const unet2dConfig = (given: Readonly<Record<string, unknown>>): Unet2dConfig => {
-  const config = completeConfig({ network: 'unet2d', defaults: DEFAULTS, fixed: FIXED, ignored: IGNORED }, given)
+  const config = completeConfig({ network: 'unet2d', defaults: DEFAULTS, fixed: FIXED, ignored: IGNORED, choices: CHOICES }, given)
   check(config)
   return config
+}
+
+const checkBlocks = (types: readonly string[], known: readonly string[]): void => {
+  const stranger = types.find(type => !known.includes(type))
+  if (stranger !== undefined) fail(`block type "${stranger}" is not supported`, `use ${known.join(', ')}`)
 }
 
 const check = (c: Unet2dConfig): void => {
@@ -79,14 +111,8 @@ const check = (c: Unet2dConfig): void => {
       'give one of each per level',
     )
   }
-  for (const type of [...c.down_block_types, ...c.up_block_types]) {
-    if (!/^(Attn)?(Down|Up)Block2D$/.test(type))
-      fail(`block type "${type}" is not supported`, 'use DownBlock2D, AttnDownBlock2D, UpBlock2D, AttnUpBlock2D')
-  }
-  if (!['positional', 'fourier'].includes(c.time_embedding_type)) {
-    fail(`time_embedding_type is "${c.time_embedding_type}"`, 'use positional or fourier')
-  }
-  if (c.downsample_padding !== 0 && c.downsample_padding !== 1) fail(`downsample_padding is ${c.downsample_padding}`, 'use 0 or 1')
+  checkBlocks(c.down_block_types, DOWN_BLOCKS)
+  checkBlocks(c.up_block_types, UP_BLOCKS)
   for (const channels of c.block_out_channels) {
     if (channels % c.norm_num_groups !== 0) {
       fail(`norm_num_groups ${c.norm_num_groups} does not divide ${channels} channels`, 'choose a common divisor of block_out_channels')

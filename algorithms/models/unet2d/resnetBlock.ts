@@ -1,5 +1,6 @@
 import { ops, type Tensor } from '../../../core/index.ts'
 import {
+  avgPool2d,
   conv2dLayer,
   convShapes,
   groupNormLayer,
@@ -8,13 +9,23 @@ import {
   normShapes,
   type ParameterShapes,
   type Scope,
+  upsampleNearest2x,
 } from '../../../core/nn/index.ts'
-import { layerDropout, type UnetContext } from './context.ts'
+import { conditionedNorm } from '../conditionedNorm.ts'
+import type { Unet2dConfig } from './config.ts'
+import { layerDropout, timeChannels, type UnetContext } from './context.ts'
 
-export const resnetShapes = (name: string, inputs: number, outputs: number, time: number): ParameterShapes => ({
+export interface ResnetBlockOptions {
+  /** What the sum of both branches is divided by. Default 1. */
+  readonly scale?: number
+  /** Change of resolution inside the block: means over 2x2 pixels, or every pixel repeated. */
+  readonly resample?: 'down' | 'up'
+}
+
+export const resnetShapes = (name: string, inputs: number, outputs: number, config: Unet2dConfig): ParameterShapes => ({
   ...normShapes(`${name}.norm1`, inputs),
   ...convShapes(`${name}.conv1`, inputs, outputs, { kernel: 3 }),
-  ...linearShapes(`${name}.time_emb_proj`, time, outputs),
+  ...linearShapes(`${name}.time_emb_proj`, timeChannels(config), config.resnet_time_scale_shift === 'scale_shift' ? 2 * outputs : outputs),
   ...normShapes(`${name}.norm2`, outputs),
   ...convShapes(`${name}.conv2`, outputs, outputs, { kernel: 3 }),
   ...(inputs === outputs ? {} : convShapes(`${name}.conv_shortcut`, inputs, outputs, { kernel: 1 })),
@@ -23,15 +34,21 @@ export const resnetShapes = (name: string, inputs: number, outputs: number, time
 const mix = (a: Tensor, b: Tensor, scale: number): Tensor => (scale === 1 ? a.add(b) : ops.addScaled(a, 1 / scale, b, 1 / scale))
 
 /**
- * Residual block: (shortcut(x) + conv2(dropout(silu(norm2(conv1(silu(norm1(x))) + time))))) / scale, with the shortcut the
- * identity, or a 1x1 convolution where the channels change. x: [batch, inputs, height, width].
+ * Residual block: (shortcut(r(x)) + conv2(dropout(conditioned(conv1(r(silu(norm1(x)))))))) / scale, with r the resampling,
+ * `conditionedNorm` on the time, and the shortcut the identity, or a 1x1 convolution where the channels change.
+ * x: [batch, inputs, height, width].
  */
-export const resnetBlock = (x: Tensor, block: Scope, context: UnetContext, scale = 1): Tensor => {
-  const { norm_num_groups: groups, norm_eps: epsilon } = context.config
+export const resnetBlock = (x: Tensor, block: Scope, context: UnetContext, { scale = 1, resample }: ResnetBlockOptions = {}): Tensor => {
+  const { norm_num_groups: groups, norm_eps: epsilon, resnet_time_scale_shift } = context.config
+  const adaptive = resnet_time_scale_shift === 'scale_shift'
+  const resampled = (h: Tensor): Tensor => {
+    if (!resample) return h
+    return resample === 'down' ? avgPool2d(h, 2) : upsampleNearest2x(h)
+  }
   const time = linear(context.timeFeatures, block.at('time_emb_proj'))
-  const norm = { groups, epsilon, silu: true }
-  const hidden = conv2dLayer(groupNormLayer(x, block.at('norm1'), norm), block.at('conv1')).add(time.reshape([...time.shape, 1, 1]))
-  const second = layerDropout(groupNormLayer(hidden, block.at('norm2'), norm), block, context)
+  const first = resampled(groupNormLayer(x, block.at('norm1'), { groups, epsilon, silu: true }))
+  const hidden = conditionedNorm(conv2dLayer(first, block.at('conv1')), time, block.at('norm2'), { groups, epsilon, adaptive })
+  const second = conv2dLayer(layerDropout(hidden, block, context), block.at('conv2'))
   const shortcut = block.at('conv_shortcut')
-  return mix(shortcut.find('weight') ? conv2dLayer(x, shortcut) : x, conv2dLayer(second, block.at('conv2')), scale)
+  return mix(shortcut.find('weight') ? conv2dLayer(resampled(x), shortcut) : resampled(x), second, scale)
 }

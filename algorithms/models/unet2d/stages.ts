@@ -1,8 +1,8 @@
 import { ops, type Tensor } from '../../../core/index.ts'
 import { conv2dLayer, convShapes, type ParameterShapes, type Scope, upsampleNearest2x } from '../../../core/nn/index.ts'
 import { attentionBlock, attentionShapes } from './attentionBlock.ts'
-import type { Unet2dConfig } from './config.ts'
-import { timeChannels, type UnetContext } from './context.ts'
+import type { DownBlockType, Unet2dConfig, UpBlockType } from './config.ts'
+import type { UnetContext } from './context.ts'
 import { resnetBlock, resnetShapes } from './resnetBlock.ts'
 
 /** One resolution on the way down or up: what its residual blocks take and give. */
@@ -13,8 +13,14 @@ export interface Stage {
   readonly inputs: readonly number[]
   readonly outputs: number
   readonly attends: boolean
-  /** Whether the resolution changes after it. */
-  readonly resamples: boolean
+  /** What changes the resolution after it; absent in the last one. */
+  readonly resampler?: 'conv' | 'resnet' | undefined
+}
+
+/** Of blocks without attention the type tells what resamples them, of others an option. */
+const resamplerOf = (type: DownBlockType | UpBlockType, option: 'conv' | 'resnet'): 'conv' | 'resnet' => {
+  if (type.startsWith('Attn')) return option
+  return type.startsWith('Resnet') ? 'resnet' : 'conv'
 }
 
 /** The stages of a configuration, downwards. */
@@ -24,7 +30,7 @@ export const downStages = (config: Unet2dConfig): Stage[] =>
     inputs: Array.from({ length: config.layers_per_block }, (_, i) => (i === 0 ? (all[level - 1] ?? all[0]!) : outputs)),
     outputs,
     attends: config.down_block_types[level]!.startsWith('Attn'),
-    resamples: level < all.length - 1,
+    resampler: level < all.length - 1 ? resamplerOf(config.down_block_types[level]!, config.downsample_type) : undefined,
   }))
 
 /** The stages of a configuration, upwards. A block takes the previous output joined with the skip it consumes, last first. */
@@ -41,18 +47,23 @@ export const upStages = (config: Unet2dConfig): Stage[] => {
       ),
       outputs,
       attends: config.up_block_types[level]!.startsWith('Attn'),
-      resamples: level < upwards.length - 1,
+      resampler: level < upwards.length - 1 ? resamplerOf(config.up_block_types[level]!, config.upsample_type) : undefined,
     }
   })
 }
 
 const joined = (parts: readonly ParameterShapes[]): ParameterShapes => Object.assign({}, ...parts)
 
+const resamplerShapes = (name: string, { resampler, outputs }: Stage, config: Unet2dConfig): ParameterShapes => {
+  if (resampler === 'resnet') return resnetShapes(name, outputs, outputs, config)
+  return resampler === 'conv' ? convShapes(`${name}.conv`, outputs, outputs, { kernel: 3 }) : {}
+}
+
 export const stageShapes = (stage: Stage, config: Unet2dConfig, resampler: 'downsamplers' | 'upsamplers'): ParameterShapes =>
   joined([
     ...(stage.attends ? stage.inputs.map((_, i) => attentionShapes(`${stage.name}.attentions.${i}`, stage.outputs)) : []),
-    ...stage.inputs.map((inputs, i) => resnetShapes(`${stage.name}.resnets.${i}`, inputs, stage.outputs, timeChannels(config))),
-    stage.resamples ? convShapes(`${stage.name}.${resampler}.0.conv`, stage.outputs, stage.outputs, { kernel: 3 }) : {},
+    ...stage.inputs.map((inputs, i) => resnetShapes(`${stage.name}.resnets.${i}`, inputs, stage.outputs, config)),
+    resamplerShapes(`${stage.name}.${resampler}.0`, stage, config),
   ])
 
 const layer = (x: Tensor, index: number, stage: Stage, block: Scope, context: UnetContext): Tensor => {
@@ -60,12 +71,13 @@ const layer = (x: Tensor, index: number, stage: Stage, block: Scope, context: Un
   return stage.attends ? attentionBlock(hidden, block.at(`attentions.${index}`), context) : hidden
 }
 
-/** Residual blocks, each followed by attention if the stage attends, then a strided convolution. Returns every skip. */
+/** Residual blocks, each followed by attention if the stage attends, then a strided convolution or a residual block that halves. Returns every skip. */
 export const downStage = (x: Tensor, stage: Stage, parameters: Scope, context: UnetContext): Tensor[] => {
   const block = parameters.at(stage.name)
   const outputs: Tensor[] = []
   for (let i = 0; i < stage.inputs.length; i++) outputs.push(layer(outputs.at(-1) ?? x, i, stage, block, context))
-  if (stage.resamples) {
+  if (stage.resampler === 'resnet') outputs.push(resnetBlock(outputs.at(-1)!, block.at('downsamplers.0'), context, { resample: 'down' }))
+  if (stage.resampler === 'conv') {
     const padding = context.config.downsample_padding === 0 ? ([0, 1, 0, 1] as const) : 1
     outputs.push(conv2dLayer(outputs.at(-1)!, block.at('downsamplers.0.conv'), { stride: 2, padding }))
   }
@@ -76,14 +88,15 @@ export const downStage = (x: Tensor, stage: Stage, parameters: Scope, context: U
 export const upStage = (x: Tensor, stage: Stage, parameters: Scope, context: UnetContext & { readonly skips: Tensor[] }): Tensor => {
   const block = parameters.at(stage.name)
   const hidden = stage.inputs.reduce((h, _, i) => layer(ops.concat([h, context.skips.pop()!], 1), i, stage, block, context), x)
-  return stage.resamples ? conv2dLayer(upsampleNearest2x(hidden), block.at('upsamplers.0.conv')) : hidden
+  if (stage.resampler === 'resnet') return resnetBlock(hidden, block.at('upsamplers.0'), context, { resample: 'up' })
+  return stage.resampler === 'conv' ? conv2dLayer(upsampleNearest2x(hidden), block.at('upsamplers.0.conv')) : hidden
 }
 
 export const midShapes = (config: Unet2dConfig): ParameterShapes => {
   const channels = config.block_out_channels.at(-1)!
   return joined([
     config.add_attention ? attentionShapes('mid_block.attentions.0', channels) : {},
-    ...[0, 1].map(i => resnetShapes(`mid_block.resnets.${i}`, channels, channels, timeChannels(config))),
+    ...[0, 1].map(i => resnetShapes(`mid_block.resnets.${i}`, channels, channels, config)),
   ])
 }
 
@@ -91,7 +104,7 @@ export const midShapes = (config: Unet2dConfig): ParameterShapes => {
 export const midStage = (x: Tensor, parameters: Scope, context: UnetContext): Tensor => {
   const block = parameters.at('mid_block')
   const { mid_block_scale_factor: scale, add_attention: attends } = context.config
-  const first = resnetBlock(x, block.at('resnets.0'), context, scale)
+  const first = resnetBlock(x, block.at('resnets.0'), context, { scale })
   const middle = attends ? attentionBlock(first, block.at('attentions.0'), context, scale) : first
-  return resnetBlock(middle, block.at('resnets.1'), context, scale)
+  return resnetBlock(middle, block.at('resnets.1'), context, { scale })
 }

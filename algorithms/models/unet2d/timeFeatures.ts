@@ -1,4 +1,4 @@
-import { ops, type Tensor, tensor } from '../../../core/index.ts'
+import { ops, ShapeError, type Tensor, tensor } from '../../../core/index.ts'
 import { linear, linearShapes, type ParameterShapes, type Scope, timestepEmbedding } from '../../../core/nn/index.ts'
 import type { Unet2dConfig } from './config.ts'
 import { timeChannels } from './context.ts'
@@ -7,11 +7,16 @@ export const timeShapes = (config: Unet2dConfig): ParameterShapes => {
   const first = config.block_out_channels[0]!
   const channels = timeChannels(config)
   const fourier = config.time_embedding_type === 'fourier'
+  const embedding = (name: string): ParameterShapes => ({
+    ...linearShapes(`${name}.linear_1`, fourier ? 2 * first : first, channels),
+    ...linearShapes(`${name}.linear_2`, channels, channels),
+  })
+  const table: ParameterShapes = config.num_class_embeds === null ? {} : { 'class_embedding.weight': [config.num_class_embeds, channels] }
   return {
     ...(fourier ? { 'time_proj.weight': [first] } : {}),
-    ...linearShapes('time_embedding.linear_1', fourier ? 2 * first : first, channels),
-    ...linearShapes('time_embedding.linear_2', channels, channels),
-    ...(config.num_class_embeds === null ? {} : { 'class_embedding.weight': [config.num_class_embeds, channels] }),
+    ...embedding('time_embedding'),
+    ...(config.class_embed_type === null ? table : {}),
+    ...(config.class_embed_type === 'timestep' ? embedding('class_embedding') : {}),
   }
 }
 
@@ -24,11 +29,41 @@ const fourierFeatures = (t: readonly number[], frequencies: Tensor, flip: boolea
   return ops.concat(flip ? [ops.cos(angles), ops.sin(angles)] : [ops.sin(angles), ops.cos(angles)], 1)
 }
 
-/** Rows of the class embedding, one per image. */
-const classFeatures = (labels: readonly number[] | undefined, table: Tensor, batch: number): Tensor => {
+/** Whether the network wants to be told a class. */
+export const isConditional = ({ class_embed_type, num_class_embeds }: Unet2dConfig): boolean =>
+  class_embed_type !== null || num_class_embeds !== null
+
+/** Conditions besides the time, one per image. */
+export interface ClassConditions {
+  /** Classes, of class-conditional models; the numbers of class_embed_type timestep. */
+  readonly labels?: readonly number[] | undefined
+  /** Of class_embed_type identity: [batch, 4 block_out_channels[0]]. */
+  readonly classEmbedding?: Tensor | undefined
+}
+
+/** Sines and cosines of numbers, as of times. */
+const sinusoidal = (t: readonly number[], parameters: Scope, config: Unet2dConfig): Tensor =>
+  config.time_embedding_type === 'fourier'
+    ? fourierFeatures(t, parameters.get('time_proj.weight'), config.flip_sin_to_cos)
+    : timestepEmbedding(t, config.block_out_channels[0]!, { flipSinToCos: config.flip_sin_to_cos, freqShift: config.freq_shift })
+
+const mapped = (features: Tensor, embedding: Scope): Tensor =>
+  linear(ops.silu(linear(features, embedding.at('linear_1'))), embedding.at('linear_2'))
+
+/** What the class of each image adds to the time: [batch, 4 block_out_channels[0]]. */
+const classFeatures = (batch: number, { labels, classEmbedding }: ClassConditions, parameters: Scope, config: Unet2dConfig): Tensor => {
+  if (config.class_embed_type === 'identity') {
+    const wanted = [batch, timeChannels(config)]
+    if (String(classEmbedding?.shape) !== String(wanted)) {
+      throw new ShapeError(`unet2d: o.classEmbedding must be [${wanted}], got [${classEmbedding?.shape ?? ''}]; give one row per image`)
+    }
+    return classEmbedding!
+  }
   if (labels?.length !== batch) {
     throw new Error(`unet2d: a class-conditional model needs one label per image, got ${labels?.length ?? 0} for ${batch}; pass o.labels`)
   }
+  if (config.class_embed_type === 'timestep') return mapped(sinusoidal(labels, parameters, config), parameters.at('class_embedding'))
+  const table = parameters.get('class_embedding.weight')
   return ops.concat(
     labels.map(label => table.slice([label, 0], [1, table.shape[1]!])),
     0,
@@ -36,18 +71,7 @@ const classFeatures = (labels: readonly number[] | undefined, table: Tensor, bat
 }
 
 /** silu of the time embedding plus the class embedding: [batch, 4 block_out_channels[0]]. */
-export const timeFeatures = (
-  t: readonly number[],
-  labels: readonly number[] | undefined,
-  parameters: Scope,
-  config: Unet2dConfig,
-): Tensor => {
-  const raw =
-    config.time_embedding_type === 'fourier'
-      ? fourierFeatures(t, parameters.get('time_proj.weight'), config.flip_sin_to_cos)
-      : timestepEmbedding(t, config.block_out_channels[0]!, { flipSinToCos: config.flip_sin_to_cos, freqShift: config.freq_shift })
-  const embedding = parameters.at('time_embedding')
-  const time = linear(ops.silu(linear(raw, embedding.at('linear_1'))), embedding.at('linear_2'))
-  if (config.num_class_embeds === null) return ops.silu(time)
-  return ops.silu(time.add(classFeatures(labels, parameters.get('class_embedding.weight'), t.length)))
+export const timeFeatures = (t: readonly number[], conditions: ClassConditions, parameters: Scope, config: Unet2dConfig): Tensor => {
+  const time = mapped(sinusoidal(t, parameters, config), parameters.at('time_embedding'))
+  return ops.silu(isConditional(config) ? time.add(classFeatures(t.length, conditions, parameters, config)) : time)
 }

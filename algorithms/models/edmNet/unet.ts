@@ -5,6 +5,7 @@ import { type BlockPlan, block, blockShapes, filterShapes } from './block.ts'
 import type { EdmNetConfig } from './config.ts'
 import { type EdmContext, norm } from './context.ts'
 import { embeddingShapes } from './embedding.ts'
+import { headsOf } from './style.ts'
 
 /** One resolution of the network. */
 interface Level {
@@ -26,12 +27,12 @@ interface UpLevel extends Level {
   /** What comes before the blocks that take skips: two blocks in the middle, or the one that doubles the size. */
   readonly before: readonly BlockPlan[]
   readonly blocks: readonly BlockPlan[]
-  /** Whether an image is made of the feature map here. */
-  readonly output: boolean
+  /** Layers that make an image of the feature map here, if any. */
+  readonly output?: { readonly norm: string; readonly conv: string } | undefined
 }
 
 /** The network's structure: what a configuration means, in the order of the state dict. */
-export interface SongUnetPlan {
+export interface EdmUnetPlan {
   readonly down: readonly DownLevel[]
   readonly up: readonly UpLevel[]
 }
@@ -42,22 +43,25 @@ const levelsOf = (config: EdmNetConfig): Level[] =>
     return { name: `${side}x${side}`, side, channels: config.model_channels * multiple }
   })
 
-export const songUnetPlan = (config: EdmNetConfig): SongUnetPlan => {
+export const edmUnetPlan = (config: EdmNetConfig): EdmUnetPlan => {
   const levels = levelsOf(config)
+  const song = config.model_type === 'SongUNet'
   const skips: number[] = []
-  const before = (level: number): number => levels[level - 1]?.channels ?? config.model_channels
+  const first = song ? config.model_channels : levels[0]!.channels
+  const before = (level: number): number => levels[level - 1]?.channels ?? first
+  const headsAt = ({ side, channels }: Level): number => (config.attn_resolutions.includes(side) ? headsOf(config, channels) : 0)
 
   const down = levels.map((level, index): DownLevel => {
     const blocks = Array.from({ length: config.num_blocks }, (_, i) => ({
       name: `enc.${level.name}_block${i}`,
       inputs: i === 0 ? before(index) : level.channels,
       outputs: level.channels,
-      attends: config.attn_resolutions.includes(level.side),
+      heads: headsAt(level),
     }))
     skips.push(before(index), ...blocks.map(({ outputs }) => outputs))
     const auxiliary = config.encoder_type === 'residual' && index > 1 ? before(index - 1) : config.img_channels
     if (index === 0) return { ...level, blocks, auxiliary }
-    const halving = { name: `enc.${level.name}_down`, inputs: before(index), outputs: before(index), resample: 'down' } as const
+    const halving = { name: `enc.${level.name}_down`, inputs: before(index), outputs: before(index), heads: 0, resample: 'down' } as const
     return { ...level, blocks, auxiliary, down: halving }
   })
 
@@ -72,27 +76,33 @@ export const songUnetPlan = (config: EdmNetConfig): SongUnetPlan => {
         name: `dec.${level.name}_block${i}`,
         inputs: (i === 0 ? below : level.channels) + skips.pop()!,
         outputs: level.channels,
-        attends: i === config.num_blocks && config.attn_resolutions.includes(level.side),
+        // SongUNet attends after the last block of a level on its way up, DhariwalUNet after each.
+        heads: !song || i === config.num_blocks ? headsAt(level) : 0,
       }))
       return {
         ...level,
         before:
           index === last
             ? [
-                { name: `dec.${level.name}_in0`, ...same, attends: true },
-                { name: `dec.${level.name}_in1`, ...same },
+                { name: `dec.${level.name}_in0`, ...same, heads: headsOf(config, below) },
+                { name: `dec.${level.name}_in1`, ...same, heads: 0 },
               ]
-            : [{ name: `dec.${level.name}_up`, ...same, resample: 'up' }],
+            : [{ name: `dec.${level.name}_up`, ...same, heads: 0, resample: 'up' }],
         blocks,
-        output: config.decoder_type === 'skip' || index === 0,
+        output: outputAt(level, index, config),
       }
     })
   return { down, up }
 }
 
+const outputAt = ({ name }: Level, index: number, { model_type, decoder_type }: EdmNetConfig): UpLevel['output'] => {
+  if (index > 0 && decoder_type !== 'skip') return undefined
+  return model_type === 'SongUNet' ? { norm: `dec.${name}_aux_norm`, conv: `dec.${name}_aux_conv` } : { norm: 'out_norm', conv: 'out_conv' }
+}
+
 const downShapes = (level: DownLevel, config: EdmNetConfig): ParameterShapes => {
   const name = `enc.${level.name}`
-  if (!level.down) return convShapes(`${name}_conv`, config.img_channels, config.model_channels, { kernel: 3 })
+  if (!level.down) return convShapes(`${name}_conv`, config.img_channels, level.blocks[0]!.inputs, { kernel: 3 })
   const { outputs } = level.down
   return {
     ...blockShapes(level.down, config),
@@ -112,13 +122,13 @@ const outputShapes = (level: UpLevel, config: EdmNetConfig, first: boolean): Par
   if (!level.output) return {}
   return {
     ...(first ? {} : config.decoder_type === 'skip' ? filterShapes(`dec.${level.name}_aux_up`, config) : {}),
-    ...normShapes(`dec.${level.name}_aux_norm`, level.channels),
-    ...convShapes(`dec.${level.name}_aux_conv`, level.channels, config.img_channels, { kernel: 3 }),
+    ...normShapes(level.output.norm, level.channels),
+    ...convShapes(level.output.conv, level.channels, config.img_channels, { kernel: 3 }),
   }
 }
 
 /** Parameters and filters, in the order of the origin's state dict. */
-export const songUnetShapes = ({ down, up }: SongUnetPlan, config: EdmNetConfig): ParameterShapes =>
+export const edmUnetShapes = ({ down, up }: EdmUnetPlan, config: EdmNetConfig): ParameterShapes =>
   Object.assign(
     embeddingShapes(config),
     ...down.flatMap(level => [downShapes(level, config), ...level.blocks.map(plan => blockShapes(plan, config))]),
@@ -147,10 +157,11 @@ const joinInput = (
 }
 
 /**
- * SongUNet of Karras et al. 2022: the networks of Song et al. 2021 in EDM's own arrangement.
+ * SongUNet or DhariwalUNet of Karras et al. 2022: the networks of Song et al. 2021 and of Dhariwal and Nichol 2021 in
+ * EDM's own arrangement.
  * x: [batch, img_channels, img_resolution, img_resolution]; result likewise.
  */
-export const songUnet = (x: Tensor, plan: SongUnetPlan, { parameters, context }: { parameters: Scope; context: EdmContext }): Tensor => {
+export const edmUnet = (x: Tensor, plan: EdmUnetPlan, { parameters, context }: { parameters: Scope; context: EdmContext }): Tensor => {
   const { config } = context
   const through = (h: Tensor, blockPlan: BlockPlan): Tensor => block(h, blockPlan, { parameters, context })
 
@@ -173,8 +184,8 @@ export const songUnet = (x: Tensor, plan: SongUnetPlan, { parameters, context }:
     h = level.before.reduce(through, h)
     h = level.blocks.reduce((current, blockPlan) => through(ops.concat([current, skips.pop()!], 1), blockPlan), h)
     if (!level.output) continue
-    const normal = norm(h, parameters.at(`dec.${level.name}_aux_norm`), { silu: true })
-    const made = conv2dLayer(normal, parameters.at(`dec.${level.name}_aux_conv`))
+    const normal = norm(h, parameters.at(level.output.norm), { silu: true, config })
+    const made = conv2dLayer(normal, parameters.at(level.output.conv))
     image = image ? upsampleFir(image, config.resample_filter).add(made) : made
   }
   return image!
