@@ -1,9 +1,10 @@
 import type { Heap } from './heap.ts'
 import type { CpuKernel } from './kernel.ts'
-import type { Local, ModuleBuilder } from './wasm/assembler.ts'
-import { buildGemm, edgeBytes } from './wasm/gemm.ts'
-import { buildGemmPack } from './wasm/gemmPack.ts'
-import { type BuildOptions, link } from './wasm/link.ts'
+import { divide, isWorthThreads, onThreads } from './threads/onThreads.ts'
+import { buildBatchedGemm } from './wasm/batchedGemm.ts'
+import { carve } from './wasm/convScratch.ts'
+import { edgeBytes, tileColumns, tileRows } from './wasm/gemm.ts'
+import { type Linked, link } from './wasm/link.ts'
 
 export interface MatmulAttributes {
   readonly transposeA: boolean
@@ -14,83 +15,147 @@ export interface MatmulAttributes {
 const blockRows = 128
 const blockColumns = 1024
 const blockK = 256
-
-/**
- * Emits `matmul<A packer><B packer>`: `batch` products of one block each in one call, since a call from JavaScript for
- * each of hundreds of tiny products would cost more than the products.
- *
- * Parameters, all i32: a, b, c, packedA, packedB, edge, rows, columns, k, lda, ldb (bytes between rows as stored), batch.
- */
-const buildMatmul = (m: ModuleBuilder, options: BuildOptions): void => {
-  const { gemm } = buildGemm(m, options)
-  const pack = buildGemmPack(m)
-  for (const packerA of ['Lanes', 'Transposed'] as const) {
-    for (const packerB of ['Lanes', 'Transposed'] as const) {
-      m.function(
-        `matmul${packerA}${packerB}`,
-        Array.from({ length: 12 }, () => 'i32' as const),
-        (f, a, b, c, packedA, packedB, edge, rows, columns, k, lda, ldb, batch) => {
-          const times = (value: Local, factor: number) => f.get(value).i32(factor).op('i32Mul')
-          const advance = (pointer: Local, count: Local, other: Local) =>
-            times(count, 4).get(other).op('i32Mul').get(pointer).op('i32Add').set(pointer)
-          f.loop(() => {
-            f.get(packedA).get(a).get(rows).get(k).get(lda).call(pack[`a${packerA}`])
-            f.get(packedB).get(b).get(columns).get(k).get(ldb).call(pack[`b${packerB}`])
-            f.get(packedA).get(packedB).get(c).get(rows).get(columns).get(k)
-            times(k, 16)
-            times(k, 32)
-            f.i32(32)
-            times(columns, 4)
-            f.i32(0).get(edge).i32(1).i32(0).i32(0).i32(0).call(gemm)
-            advance(a, rows, k)
-            advance(b, columns, k)
-            advance(c, rows, columns)
-            f.get(batch).i32(1).op('i32Sub').tee(batch).branchIf(0)
-          })
-        },
-      )
-    }
-  }
-}
+const bytesA = 4 * blockK * blockRows
+const bytesB = 4 * blockK * blockColumns
 
 const product = (sizes: readonly number[]): number => sizes.reduce((total, size) => total * size, 1)
 
-interface Product {
+/** `batch` products c = a b of the same sizes, each stored behind the one before. */
+interface Products extends MatmulAttributes {
   readonly a: number
   readonly b: number
   readonly c: number
   readonly rows: number
   readonly columns: number
   readonly k: number
+  readonly batch: number
 }
 
-/** One product of any size, block by block; k outside the rows, so that each panel of B is packed once. */
-const blockedProduct = (heap: Heap, { a, b, c, rows, columns, k }: Product, { transposeA, transposeB }: MatmulAttributes): void => {
-  const wasm = link(heap, 'matmul', buildMatmul)
-  const packedA = heap.scratch(edgeBytes + 4 * blockK * (blockRows + blockColumns))
-  const packedB = packedA + 4 * blockK * blockRows
-  const edge = packedB + 4 * blockK * blockColumns
-  for (let j = 0; j < columns; j += blockColumns) {
-    const width = Math.min(blockColumns, columns - j)
-    for (let p = 0; p < k; p += blockK) {
-      const depth = Math.min(blockK, k - p)
-      if (transposeB) wasm.packTransposed8(packedB, b + 4 * (j * k + p), width, depth, 4 * k)
-      else wasm.packLanes8(packedB, b + 4 * (p * columns + j), width, depth, 4 * columns)
-      for (let i = 0; i < rows; i += blockRows) {
-        const height = Math.min(blockRows, rows - i)
-        if (transposeA) wasm.packLanes4(packedA, a + 4 * (p * rows + i), height, depth, 4 * rows)
-        else wasm.packTransposed4(packedA, a + 4 * (i * k + p), height, depth, 4 * k)
-        const at = c + 4 * (i * columns + j)
-        wasm.gemm(packedA, packedB, at, height, width, depth, 16 * depth, 32 * depth, 32, 4 * columns, p > 0 ? 1 : 0, edge, 1, 0, 0, 0)
-      }
-    }
+type Range = readonly [first: number, end: number]
+
+/** The products from the first up to the end. */
+const productsFrom = (p: Products, [first, end]: Range): Products => ({
+  ...p,
+  a: p.a + 4 * first * p.rows * p.k,
+  b: p.b + 4 * first * p.k * p.columns,
+  c: p.c + 4 * first * p.rows * p.columns,
+  batch: end - first,
+})
+
+/** Calls `body` for the blocks [j, j + width) by [l, l + depth) of B, those of the same columns one after the other. */
+const eachBlock = (p: Products, columns: Range, body: (block: { j: number; width: number; l: number; depth: number }) => void): void => {
+  for (let j = columns[0]; j < columns[1]; j += blockColumns)
+    for (let l = 0; l < p.k; l += blockK) body({ j, width: Math.min(blockColumns, columns[1] - j), l, depth: Math.min(blockK, p.k - l) })
+}
+
+type Block = Parameters<Parameters<typeof eachBlock>[2]>[0]
+
+/** Packs some panels of a block of B, 8 columns each. */
+const packPanels = (wasm: Linked, p: Products, { j, width, l, depth }: Block, packedB: number, [first, end]: Range): void => {
+  const { b, columns, k } = p
+  const to = packedB + 4 * depth * tileColumns * first
+  const column = j + tileColumns * first
+  const count = Math.min(tileColumns * end, width) - tileColumns * first
+  if (p.transposeB) wasm.packTransposed8(to, b + 4 * (column * k + l), count, depth, 4 * k)
+  else wasm.packLanes8(to, b + 4 * (l * columns + column), count, depth, 4 * columns)
+}
+
+interface Packed {
+  readonly packedA: number
+  readonly packedB: number
+  readonly edge: number
+}
+
+/** Adds the product of some rows of A with a packed block of B. */
+const multiplyRows = (wasm: Linked, p: Products, { j, width, l, depth }: Block, { packedA, packedB, edge }: Packed, range: Range): void => {
+  const { a, c, rows, columns, k } = p
+  for (let i = range[0]; i < range[1]; i += blockRows) {
+    const height = Math.min(blockRows, range[1] - i)
+    if (p.transposeA) wasm.packLanes4(packedA, a + 4 * (l * rows + i), height, depth, 4 * rows)
+    else wasm.packTransposed4(packedA, a + 4 * (i * k + l), height, depth, 4 * k)
+    const at = c + 4 * (i * columns + j)
+    wasm.gemm(packedA, packedB, at, height, width, depth, 16 * depth, 32 * depth, 32, 4 * columns, l > 0 ? 1 : 0, edge, 1, 0, 0, 0)
   }
 }
+
+/** Some columns of whole products of any size, on one thread; k outside the rows, so that each panel of B is packed once. */
+const multiplyColumns = (wasm: Linked, p: Products, packed: Packed, range: Range): void => {
+  for (let item = 0; item < p.batch; item++) {
+    const one = productsFrom(p, [item, item + 1])
+    eachBlock(one, range, block => {
+      packPanels(wasm, one, block, packed.packedB, [0, Math.ceil(block.width / tileColumns)])
+      multiplyRows(wasm, one, block, packed, [0, p.rows])
+    })
+  }
+}
+
+const packedAt = (start: number): Packed => ({ packedA: start, packedB: start + bytesA, edge: start + bytesA + bytesB })
+const packedBytes = bytesA + bytesB + edgeBytes
+
+/** The units of work are panels of columns; every thread packs all rows, of which there are few. */
+const byColumns = (heap: Heap, wasm: Linked, p: Products, nanoseconds: number): void => {
+  const shares = divide(heap, { units: Math.ceil(p.columns / tileColumns), nanoseconds })
+  const scratch = carve(
+    heap,
+    shares.map(() => packedBytes),
+  )
+  onThreads(wasm, shares, (wasm, { index, first, end }) =>
+    multiplyColumns(wasm, p, packedAt(scratch[index]), [tileColumns * first, Math.min(p.columns, tileColumns * end)]),
+  )
+}
+
+/** The units of work are strips of rows of one product after the other; each block of B is packed by all threads first. */
+const byRows = (heap: Heap, wasm: Linked, p: Products, nanoseconds: number): void => {
+  const blocks = p.batch * Math.ceil(p.k / blockK) * Math.ceil(p.columns / blockColumns)
+  const rowShares = divide(heap, { units: Math.ceil(p.rows / tileRows), nanoseconds: nanoseconds / blocks })
+  const [packedB, ...scratch] = carve(heap, [bytesB, ...rowShares.map(() => bytesA + edgeBytes)])
+  for (let item = 0; item < p.batch; item++) {
+    const one = productsFrom(p, [item, item + 1])
+    eachBlock(one, [0, p.columns], block => {
+      const panelShares = divide(heap, { units: Math.ceil(block.width / tileColumns), nanoseconds: block.width * block.depth * packTime })
+      onThreads(wasm, panelShares, (wasm, { first, end }) => packPanels(wasm, one, block, packedB, [first, end]))
+      onThreads(wasm, rowShares, (wasm, { index, first, end }) => {
+        const packed = { packedA: scratch[index], packedB, edge: scratch[index] + bytesA }
+        multiplyRows(wasm, one, block, packed, [tileRows * first, Math.min(p.rows, tileRows * end)])
+      })
+    })
+  }
+}
+
+/** The units of work are whole products, those of one block each in one call. */
+const byProducts = (heap: Heap, wasm: Linked, p: Products, nanoseconds: number): void => {
+  const { rows, columns, k, transposeA, transposeB } = p
+  const shares = divide(heap, { units: p.batch, nanoseconds })
+  const scratch = carve(
+    heap,
+    shares.map(() => packedBytes),
+  )
+  const name = `matmul${transposeA ? 'Lanes' : 'Transposed'}${transposeB ? 'Transposed' : 'Lanes'}`
+  const [lda, ldb] = [4 * (transposeA ? rows : k), 4 * (transposeB ? k : columns)]
+  onThreads(wasm, shares, (wasm, { index, first, end }) => {
+    const { a, b, c, batch } = productsFrom(p, [first, end])
+    const packed = packedAt(scratch[index])
+    const { packedA, packedB, edge } = packed
+    if (isOneBlock(p)) wasm[name](a, b, c, packedA, packedB, edge, rows, columns, k, lda, ldb, batch)
+    else multiplyColumns(wasm, { ...p, a, b, c, batch }, packed, [0, columns])
+  })
+}
+
+const isOneBlock = ({ rows, columns, k }: Products): boolean => rows <= blockRows && columns <= blockColumns && k <= blockK
+
+/** About how many nanoseconds one thread takes for a multiply-add, and for packing a number of B. */
+const multiplyTime = 1 / 20
+const packTime = 0.5
+
+/** From this many products on, whole ones divide evenly enough. */
+const manyProducts = 8
+/** Below this many rows it is cheap that every thread packs all of them. */
+const fewRows = 64
 
 /**
  * Matrix product of the last two axes: `a: [..., M, K]` (or `[..., K, M]` when `transposeA`) times `b: [..., K, N]` (or
  * `[..., N, K]` when `transposeB`), leading axes equal, into `[..., M, N]`. The sum over k runs in blocks of 256 in order,
- * the same for every element whatever the other sizes.
+ * the same for every element whatever the other sizes and the number of threads.
  */
 export const matmul: CpuKernel<MatmulAttributes> = (heap, [a, b], output, attributes) => {
   const [rows, columns] = output.shape.slice(-2)
@@ -98,21 +163,11 @@ export const matmul: CpuKernel<MatmulAttributes> = (heap, [a, b], output, attrib
   const batch = product(output.shape.slice(0, -2))
   if (k === 0) heap.f32(output.pointer, product(output.shape)).fill(0)
   if (k === 0 || rows * columns * batch === 0) return true
-  if (rows > blockRows || columns > blockColumns || k > blockK) {
-    for (let i = 0; i < batch; i++) {
-      const at = { a: a.pointer + 4 * i * rows * k, b: b.pointer + 4 * i * k * columns, c: output.pointer + 4 * i * rows * columns }
-      blockedProduct(heap, { ...at, rows, columns, k }, attributes)
-    }
-    return true
-  }
-  const wasm = link(heap, 'matmul', buildMatmul)
-  const bytesA = 16 * k * Math.ceil(rows / 4)
-  const bytesB = 32 * k * Math.ceil(columns / 8)
-  const packedA = heap.scratch(bytesA + bytesB + edgeBytes)
-  const name = `matmul${attributes.transposeA ? 'Lanes' : 'Transposed'}${attributes.transposeB ? 'Transposed' : 'Lanes'}`
-  const lda = 4 * (attributes.transposeA ? rows : k)
-  const ldb = 4 * (attributes.transposeB ? k : columns)
-  const packedB = packedA + bytesA
-  wasm[name](a.pointer, b.pointer, output.pointer, packedA, packedB, packedB + bytesB, rows, columns, k, lda, ldb, batch)
+  const wasm = link(heap, 'matmul', buildBatchedGemm)
+  const products = { ...attributes, a: a.pointer, b: b.pointer, c: output.pointer, rows, columns, k, batch }
+  const nanoseconds = rows * columns * k * batch * multiplyTime
+  if (batch >= manyProducts || !isWorthThreads(heap, nanoseconds)) byProducts(heap, wasm, products, nanoseconds)
+  else if (rows < Math.min(columns, fewRows)) byColumns(heap, wasm, products, nanoseconds)
+  else byRows(heap, wasm, products, nanoseconds)
   return true
 }
