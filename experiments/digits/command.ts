@@ -29,7 +29,7 @@ Examples:
   npm run train -- --seed 1 --suffix=-seed1 --only vanilla addt-scaled   another training seed`,
     )
     .action(async ({ preset, seed, out, only, suffix, backend: named, quiet }) => {
-      const backend = presentBackend(named)
+      const backend = await presentBackend(named)
       const options = {
         preset,
         out,

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import { number, wholeNumber } from '../cli/arguments.ts'
 import { commandLine } from '../cli/commandLine.ts'
 import { shippedWeights } from '../digits/weights.ts'
+import { presentBackend } from '../gpu/presentBackend.ts'
 import { renderTable } from '../report/terminalTable.ts'
 import { watchInterrupt } from '../support/interrupt.ts'
 import { runAudit } from './audit.ts'
@@ -60,7 +61,8 @@ Examples:
       const { workers, weights, out, id, json, quiet, ...options } = given
       const paths = ['weights', 'out']
       const silent = quiet || json
-      const settings = parseAuditOptions({ ...(options.full && fullDefaults), ...options })
+      const asked = parseAuditOptions({ ...(options.full && fullDefaults), ...options })
+      const settings = { ...asked, backend: await presentBackend(asked.backend) }
       const folders: string[] = weights ?? [shippedWeights]
       const more: string[] = []
       if (settings.full) {

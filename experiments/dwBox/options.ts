@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { linearSchedule } from '../../algorithms/diffusion/schedule.ts'
-import { presentBackend, runBackends } from '../gpu/presentBackend.ts'
+import { runBackends } from '../gpu/presentBackend.ts'
 import { UsageError } from '../support/errors.ts'
 import { planRows } from './plan.ts'
 
@@ -36,7 +36,7 @@ export type AuditOptions = Readonly<z.infer<typeof auditOptions>>
 
 const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
 
-/** Checks options from the command line; the first fault becomes one line. @throws UsageError, and UserError when the backend's mode is missing */
+/** Checks options from the command line; the first fault becomes one line. @throws UsageError */
 export const parseAuditOptions = (given: Record<string, unknown>): AuditOptions => {
   const result = auditOptions.strict().safeParse(given)
   if (!result.success) {
@@ -47,7 +47,7 @@ export const parseAuditOptions = (given: Record<string, unknown>): AuditOptions 
     throw new UsageError(`${flagOf(name)} is ${JSON.stringify(given[name])}`, `use ${field.description}`)
   }
   assertStepsFit(result.data)
-  return { ...result.data, backend: presentBackend(result.data.backend) }
+  return result.data
 }
 
 /** Every purifier of the plan needs a timestep for each of its reverse steps. */

@@ -1,4 +1,4 @@
-import { type GpuMode, gpuModes, missingMode } from '../../core/backends/gpu/modes.ts'
+import { chooseMode, type GpuMode, gpuModes, missingMode } from '../../core/backends/gpu/modes.ts'
 import { loadBackend } from '../../core/index.ts'
 import { checkOps, type OpCheck } from './checkOps.ts'
 import { measureRates, type Rate } from './rates.ts'
@@ -17,7 +17,7 @@ export interface DoctorReport {
 }
 
 const examine = async (mode: GpuMode): Promise<ModeReport> => {
-  const missing = missingMode(mode)
+  const missing = await missingMode(mode)
   if (missing) return { mode, present: false, missing: `${missing.what}; ${missing.remedy}` }
   const backend = await loadBackend(`gpu:${mode}`)
   return { mode, present: true, ops: await checkOps(backend), rates: await measureRates(backend) }
@@ -28,7 +28,7 @@ export const doctor = async (modes: readonly GpuMode[] = gpuModes): Promise<Doct
   const reports: ModeReport[] = []
   for (const mode of modes) reports.push(await examine(mode))
   return {
-    best: gpuModes.find(mode => missingMode(mode) === undefined)!,
+    best: await chooseMode('best'),
     modes: reports,
     ok: reports.every(report => !report.present || report.ops.every(check => check.ok)),
   }

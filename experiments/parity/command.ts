@@ -20,7 +20,7 @@ Examples:
   npm run parity -- spec/golden --backend gpu --json     on the best mode of the gpu present, as JSON`,
     )
     .action(async (folder: string, { backend, json }: { backend: RunBackend; json?: boolean }) => {
-      const report = await parity(folder, { backend: presentBackend(backend) })
+      const report = await parity(folder, { backend: await presentBackend(backend) })
       process.stdout.write(`${json ? JSON.stringify(report, null, 2) : formatReport(report)}\n`)
       if (report.ok) return
       const failed = report.rows.filter(row => !row.ok).length

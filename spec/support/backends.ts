@@ -1,2 +1,16 @@
+import { gpuModes, missingMode } from '../../core/backends/gpu/modes.ts'
+
+/** Whether this is `npm run test:gpu`, which tests whatever the machine has. */
+const onGpu = process.env.SPEC_BACKENDS === 'gpu'
+
+const presentGpuBackends = async (): Promise<readonly string[]> => {
+  const present: string[] = []
+  for (const mode of gpuModes) if (!(await missingMode(mode))) present.push(`gpu:${mode}`)
+  return present
+}
+
+/** Modes of the gpu backend under test: those that need nothing, or in `npm run test:gpu` all that are present. */
+export const gpuBackendsUnderTest = onGpu ? await presentGpuBackends() : ['gpu:webasm', 'gpu:cpu']
+
 /** Backends on which every invariant runs: the definition, the fast one, and one on which values only arrive later. */
-export const backendsUnderTest = ['reference', 'cpu', 'fakeAsync'] as const
+export const backendsUnderTest = onGpu ? gpuBackendsUnderTest : ['reference', 'cpu', 'fakeAsync']

@@ -1,4 +1,5 @@
 import type { Shape } from '../../shape.ts'
+import type { HostValues } from '../backend.ts'
 
 /** Float32 values on a device. Only the device that made them looks inside. */
 export interface DeviceArray {
@@ -22,9 +23,50 @@ export interface Program {
   readonly grid: readonly number[]
 }
 
+/**
+ * A complete WGSL module with every size as a literal and an entry point `main`. In group 0 bindings 0, 1, ... are the inputs
+ * (`var<storage, read>`, arrays of f32), the next one is the result (`read_write`) and the one after that a uniform struct of
+ * the scalar parameters, if there are any.
+ */
+export interface Shader {
+  readonly code: string
+  /** Workgroups along x, y and z. */
+  readonly workgroups: readonly [x: number, y: number, z: number]
+  /** Elements of the result. */
+  readonly length: number
+}
+
 /** Runs programs. Calls return at once, with values that may only come to exist later. */
 export interface Device {
   launch(program: Program, inputs: readonly DeviceArray[], params?: readonly number[]): DeviceArray
+  /** Runs WGSL; absent where there is none. */
+  readonly dispatch?: (shader: Shader, inputs: readonly DeviceArray[], params?: readonly number[]) => DeviceArray
+}
+
+/** Which op asked for an array, for errors that come when it has long returned. */
+export interface Origin {
+  /** `matmul [2,3], [3,4] -> [2,4]` */
+  readonly description: string
+  /** Made where the op was called: its stack tells the line. */
+  readonly created: Error
+}
+
+/** A device with its memory: what the backend asks for beyond launches. */
+export interface GpuDevice {
+  /** The device as the kernels of one op see it. */
+  launcher(origin: Origin): Device
+  upload(values: Float32Array): DeviceArray
+  /** Rejects with the error of the op that should have made the values. */
+  read(array: DeviceArray, size: number): Promise<Float32Array>
+  /** An array that the host computes from others, as soon as they are there. */
+  onHost(
+    origin: Origin,
+    inputs: readonly DeviceArray[],
+    length: number,
+    compute: (inputs: readonly HostValues[]) => Float32Array,
+  ): DeviceArray
+  /** The array is used no more; what was asked for before still sees it. */
+  free(array: DeviceArray): void
 }
 
 /**

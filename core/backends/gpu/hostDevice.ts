@@ -1,6 +1,6 @@
 import { GPU, type IKernelRunShortcut } from 'gpu.js'
 import { sizeOf } from '../../shape.ts'
-import type { Device, DeviceArray, Program } from './device.ts'
+import type { Device, DeviceArray, GpuDevice, Program } from './device.ts'
 import type { HostMode } from './modes.ts'
 
 interface Compiled {
@@ -47,7 +47,7 @@ const flatten = (result: unknown, size: number): Float32Array => {
  * the sizes it was made for: gpu.js returns wrong shapes, silently, when they change. Sizes and loop bounds are literals,
  * because gpu.js stops other loops after 1000 rounds and computes other indices in float32.
  */
-export const createHostDevice = (mode: HostMode): Device => {
+export const createHostDevice = (mode: HostMode): GpuDevice => {
   const gpu = new GPU({ mode })
   const cache = new Map<string, Compiled>()
   let cachedBytes = 0
@@ -85,10 +85,17 @@ export const createHostDevice = (mode: HostMode): Device => {
     return kernel
   }
 
-  return {
+  const device: Device = {
     launch(program, inputs, params = []) {
       const kernel = kernelFor(program, inputs, params.length)
       return flatten(kernel.run(...(inputs as readonly Float32Array[]), ...params), sizeOf(program.grid))
     },
+  }
+  return {
+    launcher: () => device,
+    upload: values => values,
+    read: async (array, size) => (array as Float32Array).slice(0, size),
+    onHost: (_, inputs, _length, compute) => compute(inputs as readonly Float32Array[]),
+    free: () => undefined,
   }
 }

@@ -1,3 +1,5 @@
+import { openWebgpu } from './webgpu/open.ts'
+
 /** The backends of gpu.js that this project knows, best first. */
 export const gpuModes = ['webgpu', 'headlessgl', 'webasm', 'cpu'] as const
 
@@ -8,26 +10,43 @@ export const hostModes = ['webasm', 'cpu'] as const
 
 export type HostMode = (typeof hostModes)[number]
 
+/** Why a mode cannot run here, and what to do. */
+export interface MissingMode {
+  readonly what: string
+  readonly remedy: string
+}
+
 /** One line: what a mode needs that is not here. */
-const needs: Readonly<Record<Exclude<GpuMode, HostMode>, string>> = {
+const needs = {
   webgpu:
-    'it needs a build with webgpu kernels, the npm package webgpu@0.4.0 and a Vulkan driver (apt-get install libvulkan1 mesa-vulkan-drivers, or that of the card)',
+    'it needs the npm package webgpu (npm ci without --omit=optional) and a Vulkan driver (that of the card, or apt-get install libvulkan1 mesa-vulkan-drivers, version 25 or later)',
   headlessgl:
     'it needs a build with OpenGL kernels, the npm package gl@8.1.6 compiled from source (apt-get install libxi-dev libgl1-mesa-dev) and an X display (xvfb-run -a)',
 }
 
-const isHostMode = (mode: GpuMode): mode is HostMode => (hostModes as readonly string[]).includes(mode)
+const isPresent: Readonly<Record<GpuMode, () => Promise<boolean>>> = {
+  webgpu: async () => (await openWebgpu()) !== undefined,
+  headlessgl: async () => false,
+  webasm: async () => true,
+  cpu: async () => true,
+}
 
-/** Why a mode cannot run here, and what to do; undefined when it can. */
-export const missingMode = (mode: GpuMode): { readonly what: string; readonly remedy: string } | undefined =>
-  isHostMode(mode)
+/** Why a mode cannot run here; undefined when it can. */
+export const missingMode = async (mode: GpuMode): Promise<MissingMode | undefined> =>
+  (await isPresent[mode]())
     ? undefined
-    : { what: `backend gpu:${mode}: the mode is not present, ${needs[mode]}`, remedy: 'use gpu:webasm, which needs nothing' }
+    : {
+        what: `backend gpu:${mode}: the mode is not present, ${needs[mode as keyof typeof needs]}`,
+        remedy: 'use gpu:webasm, which needs nothing',
+      }
 
 /** The mode that runs, for one that is asked for or, with `best`, the best one present. @throws Error when it is missing */
-export const chooseMode = (asked: GpuMode | 'best'): HostMode => {
-  const mode = asked === 'best' ? gpuModes.find(each => missingMode(each) === undefined)! : asked
-  if (isHostMode(mode)) return mode
-  const { what, remedy } = missingMode(mode)!
-  throw new Error(`${what}; ${remedy}`)
+export const chooseMode = async (asked: GpuMode | 'best'): Promise<GpuMode> => {
+  if (asked === 'best') {
+    for (const mode of gpuModes) if (await isPresent[mode]()) return mode
+  }
+  const mode = asked as GpuMode
+  const missing = await missingMode(mode)
+  if (missing) throw new Error(`${missing.what}; ${missing.remedy}`)
+  return mode
 }

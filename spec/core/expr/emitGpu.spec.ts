@@ -14,7 +14,7 @@ const devices = Object.fromEntries(hostModes.map(mode => [mode, createHostDevice
 const compute = (mode: string, expr: E.Expr, inputs: readonly Float32Array[], params: readonly number[]): Float32Array => {
   const { statements, result, functions } = emitGpu(expr, { input: i => `x${i}[this.thread.x]`, param: i => `p${i}` })!
   const body = [...statements, `return ${result};`].join('\n')
-  return devices[mode]!.launch({ body, functions, grid: [inputs[0]!.length] }, inputs, params) as Float32Array
+  return devices[mode]!.launcher({ description: 'test', created: new Error() }).launch({ body, functions, grid: [inputs[0]!.length] }, inputs, params) as Float32Array
 }
 
 const points = Float32Array.from([-90, -3, -1, -0.75, -1e-3, 0, 1e-4, 0.5, 0.999, 1, 1.001, 2.5, 6, 90])

@@ -3,11 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { apply } from '../../../core/apply.ts'
 import { type Backend, liveTensors, loadBackend, ops, sizeOf, tensor, tidy, vjp } from '../../../core/index.ts'
 import { type AnyOp, type HostArray, opRegistry } from '../../../core/op.ts'
+import { gpuBackendsUnderTest } from '../../support/backends.ts'
 import { expectAllNear } from '../../support/numbers.ts'
 import { cotangentOf, distinctInputs, opCases, tiedInputs } from '../../support/opCase.ts'
 import { runs } from '../../support/replay.ts'
 
-const backends = ['gpu:webasm', 'gpu:cpu'] as const
+/** The mode `cpu` is slow and runs the same source as the others: it skips what takes long. */
+const quickBackends = gpuBackendsUnderTest.filter(name => name !== 'gpu:cpu')
 
 /** Float32 arithmetic on values of order 1: at most this much of the largest result. */
 const tolerance = 1e-5
@@ -31,7 +33,7 @@ const upload = (arrays: readonly HostArray[], backend: Backend) => arrays.map(({
 describe.each([...opRegistry.keys()])('op %s', opName => {
   const op = opRegistry.get(opName)!
 
-  it.each(backends)('should equal its definition on %s, computed by a kernel', async name => {
+  it.each(gpuBackendsUnderTest)('should equal its definition on %s, computed by a kernel', async name => {
     const backend = await loadBackend(name)
     await fc.assert(
       fc.asyncProperty(opCases(op), fc.boolean(), async (given, tied) => {
@@ -50,8 +52,8 @@ describe.each([...opRegistry.keys()])('op %s', opName => {
     )
   })
 
-  it('should have the same gradient on gpu:webasm as on reference, to float32', async () => {
-    const [gpu, reference] = [await loadBackend('gpu:webasm'), await loadBackend('reference')]
+  it.each(quickBackends)('should have the same gradient on %s as on reference, to float32', async name => {
+    const [gpu, reference] = [await loadBackend(name), await loadBackend('reference')]
     await fc.assert(
       fc.asyncProperty(opCases(op), async given => {
         const inputs = distinctInputs(given)
@@ -76,7 +78,7 @@ describe.each([...opRegistry.keys()])('op %s', opName => {
   })
 })
 
-describe.each(backends)('%s', name => {
+describe.each(gpuBackendsUnderTest)('%s', name => {
   it('should run definitions where there is no kernel: empty arrays, many inputs', async () => {
     const backend = await loadBackend(name)
     const many = Array.from({ length: 9 }, (_, i) => tensor([i], [1], { backend }))
@@ -123,9 +125,9 @@ describe.each(backends)('%s', name => {
   })
 })
 
-describe('gpu:webasm', () => {
+describe.each(quickBackends)('%s', name => {
   it('should index more than 2^24 elements', async () => {
-    const backend = await loadBackend('gpu:webasm')
+    const backend = await loadBackend(name)
     const [rows, columns] = [2049, 8193]
     const size = rows * columns
     expect(size).toBeGreaterThan(2 ** 24)

@@ -60,8 +60,8 @@ it.each<[string, () => string[]]>([
   ['train', () => ['train', '--out', out]],
   ['parity', () => ['parity', 'spec/golden']],
 ])('should say in one line what a missing mode of the gpu needs: %s', async (_, command) => {
-  const message = await refused(1, ...command(), '--backend', 'gpu:webgpu')
-  expect(message).toMatch(/^backend gpu:webgpu: the mode is not present, it needs [^\n]*; use gpu:webasm, which needs nothing\n$/)
+  const message = await refused(1, ...command(), '--backend', 'gpu:headlessgl')
+  expect(message).toMatch(/^backend gpu:headlessgl: the mode is not present, it needs [^\n]*; use gpu:webasm, which needs nothing\n$/)
 })
 
 describe('a run with bad weights', () => {

@@ -42,11 +42,6 @@ describe('parseAuditOptions', () => {
     expect(refusal(given)).toBe(message)
   })
 
-  it('should name the mode that gpu stands for', () => {
-    expect(parseAuditOptions({ backend: 'gpu' }).backend).toBe('gpu:webasm')
-    expect(parseAuditOptions({ backend: 'gpu:cpu' }).backend).toBe('gpu:cpu')
-  })
-
   it('should refuse more reverse steps than there are timesteps, also for the smallest t* of a sweep', () => {
     expect(refusal({ reverseSteps: 151 })).toMatch(/^--reverse-steps is 151, but there are only 150 timesteps up to t\* = 0\.15; /)
     expect(parseAuditOptions({ reverseSteps: 150 }).reverseSteps).toBe(150)

@@ -1,0 +1,97 @@
+import type { BindGroups } from './bindGroups.ts'
+import type { Command, Dispatch, ReadBack } from './commands.ts'
+import { lateError } from './commands.ts'
+import { paramsBytes } from './pipelines.ts'
+
+const mapRead = 0x01
+const copyTarget = 0x08
+const uniform = 0x40
+
+/** A copy for the host that is under way. */
+export interface Pending {
+  readonly read: ReadBack
+  readonly staging: GPUBuffer
+}
+
+export interface Encoder {
+  /** One command buffer of dispatches and reads whose pipelines are settled, and the copies it makes for the host. */
+  encode(batch: readonly Command[]): { readonly buffer: GPUCommandBuffer; readonly reads: readonly Pending[] }
+  /** The first dispatch that WebGPU refuses on its own, and why. */
+  findRefused(batch: readonly Command[]): Promise<{ readonly dispatch: Dispatch; readonly reason: string } | undefined>
+}
+
+/** Fails the result where an input has failed or the pipeline could not be built. */
+const isRunnable = ({ built, inputs, output, origin }: Dispatch): boolean => {
+  output.failure ??= inputs.find(input => input.failure)?.failure
+  if (built.failure !== undefined) output.failure ??= lateError(origin, built.failure)
+  return output.failure === undefined
+}
+
+const isDispatch = (command: Command): command is Dispatch => command.kind === 'dispatch'
+
+export const createEncoder = (device: GPUDevice, bindGroups: BindGroups): Encoder => {
+  let params = device.createBuffer({ size: 2 ** 15, usage: uniform | copyTarget })
+
+  /** Puts the scalar parameters of a batch into the uniform buffer; gives where each dispatch's begin. */
+  const writeParams = (batch: readonly Command[]): Map<Command, number> => {
+    const offsets = new Map<Command, number>()
+    for (const command of batch) {
+      if (isDispatch(command) && command.params.length > 0) offsets.set(command, offsets.size * paramsBytes)
+    }
+    const size = offsets.size * paramsBytes
+    if (size > params.size) {
+      params.destroy()
+      params = device.createBuffer({ size: 2 * size, usage: uniform | copyTarget })
+    }
+    const values = new Float32Array(size / 4)
+    for (const [command, offset] of offsets) values.set((command as Dispatch).params, offset / 4)
+    if (size > 0) device.queue.writeBuffer(params, 0, values)
+    return offsets
+  }
+
+  const add = (pass: GPUComputePassEncoder, { built, inputs, output, workgroups }: Dispatch, offset: number | undefined): void => {
+    const buffers = inputs.map(input => input.buffer)
+    buffers.push(output.buffer)
+    pass.setPipeline(built.pipeline!)
+    pass.setBindGroup(0, bindGroups.get(built, buffers, params), built.hasParams ? [offset!] : [])
+    pass.dispatchWorkgroups(...workgroups)
+  }
+
+  return {
+    encode(batch) {
+      const offsets = writeParams(batch)
+      const encoder = device.createCommandEncoder()
+      const reads: Pending[] = []
+      let pass: GPUComputePassEncoder | undefined
+      for (const command of batch) {
+        if (isDispatch(command)) {
+          if (!isRunnable(command)) continue
+          pass ??= encoder.beginComputePass()
+          add(pass, command, offsets.get(command))
+        } else if (command.kind === 'read') {
+          pass?.end()
+          pass = undefined
+          const staging = device.createBuffer({ size: 4 * command.size, usage: mapRead | copyTarget })
+          encoder.copyBufferToBuffer(command.array.buffer, 0, staging, 0, 4 * command.size)
+          reads.push({ read: command, staging })
+        }
+      }
+      pass?.end()
+      return { buffer: encoder.finish(), reads }
+    },
+    async findRefused(batch) {
+      for (const dispatch of batch.filter(isDispatch)) {
+        if (!dispatch.built.pipeline) continue
+        device.pushErrorScope('validation')
+        const encoder = device.createCommandEncoder()
+        const pass = encoder.beginComputePass()
+        add(pass, dispatch, 0)
+        pass.end()
+        encoder.finish()
+        const error = await device.popErrorScope()
+        if (error) return { dispatch, reason: error.message }
+      }
+      return undefined
+    },
+  }
+}

@@ -1,0 +1,88 @@
+import type { Shader } from '../device.ts'
+
+/** A compute pipeline that is being built, and whatever came of it. */
+export interface Built {
+  readonly layout: GPUBindGroupLayout
+  /** Whether the shader takes scalar parameters. */
+  readonly hasParams: boolean
+  pipeline?: GPUComputePipeline
+  failure?: string
+  /** Resolves when one of the two is there; never rejects. */
+  readonly settled: Promise<void>
+}
+
+/** Bytes of the uniform window of scalar parameters, and the distance between two of them. */
+export const paramsBytes = 256
+
+const visibility = 4 // GPUShaderStage.COMPUTE
+
+export interface Pipelines {
+  get(shader: Shader, inputs: number, params: number): Built
+  /** Number of pipelines built. */
+  readonly size: number
+}
+
+/** Builds every WGSL module once, in the background. Layouts depend only on the number of bindings. */
+export const createPipelines = (device: GPUDevice): Pipelines => {
+  const built = new Map<string, Built>()
+  const layouts = new Map<string, GPUBindGroupLayout>()
+
+  const layoutFor = (inputs: number, hasParams: boolean): GPUBindGroupLayout => {
+    const key = `${inputs}${hasParams}`
+    let layout = layouts.get(key)
+    if (!layout) {
+      const entries: GPUBindGroupLayoutEntry[] = Array.from({ length: inputs }, (_, binding) => ({
+        binding,
+        visibility,
+        buffer: { type: 'read-only-storage' },
+      }))
+      entries.push({ binding: inputs, visibility, buffer: { type: 'storage' } })
+      if (hasParams) entries.push({ binding: inputs + 1, visibility, buffer: { type: 'uniform', hasDynamicOffset: true } })
+      layout = device.createBindGroupLayout({ entries })
+      layouts.set(key, layout)
+    }
+    return layout
+  }
+
+  const build = (code: string, inputs: number, hasParams: boolean): Built => {
+    const layout = layoutFor(inputs, hasParams)
+    // The pipeline's rejection carries the message; without a scope the module's error would be reported a second time.
+    device.pushErrorScope('validation')
+    const module = device.createShaderModule({ code })
+    void device.popErrorScope().catch(() => undefined)
+    const entry: Built = {
+      layout,
+      hasParams,
+      settled: device
+        .createComputePipelineAsync({
+          layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+          compute: { module, entryPoint: 'main' },
+        })
+        .then(
+          pipeline => {
+            entry.pipeline = pipeline
+          },
+          async error => {
+            const { messages } = await module.getCompilationInfo()
+            const first = messages.find(({ type }) => type === 'error')
+            entry.failure = first ? `WGSL line ${first.lineNum}: ${first.message}` : String(error?.message ?? error)
+          },
+        ),
+    }
+    return entry
+  }
+
+  return {
+    get({ code }, inputs, params) {
+      let entry = built.get(code)
+      if (!entry) {
+        entry = build(code, inputs, params > 0)
+        built.set(code, entry)
+      }
+      return entry
+    },
+    get size() {
+      return built.size
+    },
+  }
+}

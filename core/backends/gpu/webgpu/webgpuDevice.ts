@@ -1,0 +1,116 @@
+import type { Device, DeviceArray, GpuDevice, Origin, Program, Shader } from '../device.ts'
+import { createBindGroups } from './bindGroups.ts'
+import { createBufferPool } from './bufferPool.ts'
+import { createCommandQueue } from './commandQueue.ts'
+import { type Command, lateError, type WebgpuArray } from './commands.ts'
+import { createEncoder } from './encode.ts'
+import { createPipelines } from './pipelines.ts'
+import { translate } from './translate.ts'
+
+/**
+ * Programs and WGSL on a WebGPU device. A launch takes a buffer for its result from the pool and appends to a list of commands;
+ * nothing is submitted before the list is long or something is read. Errors that come later reject the reads of
+ * whatever was computed from the failed op, and say which op that was.
+ */
+export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
+  const bindGroups = createBindGroups(device)
+  const pool = createBufferPool(device, () => bindGroups.clear())
+  const pipelines = createPipelines(device)
+  const queue = createCommandQueue(device, pool, createEncoder(device, bindGroups))
+  const shaders = new Map<string, Shader>()
+  const mostBytes = Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize)
+  let lost: Error | undefined
+  void device.lost.then(({ message }) => {
+    lost = new Error(`webgpu: the device was lost, ${message}; start again, and resume the run`)
+  })
+
+  const allocate = (length: number, origin: Origin, forHost = false): WebgpuArray => {
+    if (4 * length > mostBytes) {
+      throw new Error(
+        `${origin.description}: an array of ${4 * length} bytes is larger than this device's ${mostBytes}; use smaller batches or --backend cpu`,
+      )
+    }
+    const before = pool.bytes
+    device.pushErrorScope('out-of-memory')
+    const array: WebgpuArray = { length, buffer: pool.take(4 * length, forHost) }
+    const scope = device.popErrorScope()
+    if (pool.bytes > before) {
+      queue.check(
+        scope.then(
+          error => {
+            if (error) array.failure ??= lateError(origin, `the device has no ${4 * length} bytes left beside ${before}`)
+          },
+          () => undefined,
+        ),
+      )
+    }
+    return array
+  }
+
+  const dispatch = (origin: Origin, shader: Shader, inputs: readonly DeviceArray[], params: readonly number[] = []): DeviceArray => {
+    const output = allocate(shader.length, origin)
+    queue.add({
+      kind: 'dispatch',
+      origin,
+      built: pipelines.get(shader, inputs.length, params.length),
+      workgroups: shader.workgroups,
+      inputs: inputs as readonly WebgpuArray[],
+      output,
+      params,
+    })
+    return output
+  }
+
+  const shaderOf = (program: Program, inputs: number, params: number): Shader => {
+    const key = `${program.grid};${inputs};${params};${program.body}`
+    let shader = shaders.get(key)
+    if (!shader) {
+      shader = translate(program, inputs, params)
+      shaders.set(key, shader)
+    }
+    return shader
+  }
+
+  const enqueueRead = (array: DeviceArray, size: number): Promise<Float32Array> =>
+    new Promise((resolve, reject) => {
+      const command: Command = { kind: 'read', array: array as WebgpuArray, size, resolve, reject }
+      queue.add(command)
+    })
+
+  const write = (array: WebgpuArray, values: Float32Array): void =>
+    device.queue.writeBuffer(array.buffer, 0, values as Float32Array<ArrayBuffer>)
+
+  return {
+    launcher: (origin): Device => ({
+      launch: (program, inputs, params = []) => dispatch(origin, shaderOf(program, inputs.length, params.length), inputs, params),
+      dispatch: (shader, inputs, params) => dispatch(origin, shader, inputs, params),
+    }),
+    upload(values) {
+      const array = allocate(Math.max(1, values.length), { description: `upload of [${values.length}]`, created: new Error() }, true)
+      write(array, values)
+      return array
+    },
+    async read(array, size) {
+      if (size === 0) return new Float32Array(0)
+      const values = enqueueRead(array, size)
+      // Its failure is that of the read, which is what the caller gets.
+      queue.flush().catch(() => undefined)
+      return values.catch(error => {
+        throw lost ?? error
+      })
+    },
+    onHost(origin, inputs, length, compute) {
+      const arrays = inputs as readonly WebgpuArray[]
+      const output = allocate(Math.max(1, length), origin)
+      const values = Promise.all(arrays.map(array => enqueueRead(array, array.length)))
+      const run = values
+        .then(all => write(output, compute(all)))
+        .catch((error: Error) => {
+          output.failure = error
+        })
+      queue.add({ kind: 'host', run: () => run })
+      return output
+    },
+    free: array => pool.put((array as WebgpuArray).buffer),
+  }
+}
