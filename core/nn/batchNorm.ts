@@ -1,5 +1,6 @@
 import { add, constant, max, mul } from '../expr/expr.ts'
-import { ops, stopGradient, type Tensor } from '../index.ts'
+import { ops, stopGradient, type Tensor, tidy } from '../index.ts'
+import { notRecording } from '../tape.ts'
 import type { Scope, TensorRecord } from './scope.ts'
 
 export interface BatchNormOptions {
@@ -22,10 +23,23 @@ export interface BatchNormResult {
 const affine = ops.fused((x, scale, shift) => add(mul(x!, scale!), shift!))
 const affineRelu = ops.fused((x, scale, shift) => max(add(mul(x!, scale!), shift!), constant(0)))
 
+/** Per channel, the mean and the biased variance of x. Of no gradient's concern, so their temporaries are freed at once. */
+const batchStatistics = (x: Tensor): { readonly mean: Tensor; readonly variance: Tensor } =>
+  notRecording(() =>
+    tidy(() => {
+      const others = x.shape.map((_, axis) => axis).filter(axis => axis !== 1)
+      const values = stopGradient(x)
+      const mean = values.mean(others, { keepDims: true })
+      return { mean: mean.reshape([-1]), variance: values.sub(mean).square().mean(others) }
+    }),
+  )
+
 /** New running values: (1 - momentum) old + momentum new. PyTorch keeps the unbiased variance there, but divides by the biased. */
-const move = (layer: Scope, momentum: number, mean: Tensor, variance: Tensor, count: number): TensorRecord => {
+const move = (layer: Scope, momentum: number, x: Tensor): TensorRecord => {
+  const { mean, variance } = batchStatistics(x)
+  const count = x.size / mean.size
   const mixed = (name: string, fresh: Tensor, factor: number): Tensor =>
-    ops.addScaled(stopGradient(layer.get(name)), 1 - momentum, stopGradient(fresh).reshape([-1]), momentum * factor)
+    ops.addScaled(stopGradient(layer.get(name)), 1 - momentum, fresh, momentum * factor)
   const named = (name: string): string => (layer.path === '' ? name : `${layer.path}.${name}`)
   return {
     [named('running_mean')]: mixed('running_mean', mean, 1),
@@ -36,7 +50,8 @@ const move = (layer: Scope, momentum: number, mean: Tensor, variance: Tensor, co
 
 /**
  * Batch normalisation (Ioffe and Szegedy 2015): per channel, (x - mean) / sqrt(variance + epsilon) * weight + bias, with
- * the batch's statistics in training and the running ones otherwise, where it is one multiplication and one addition.
+ * the batch's statistics in training and the running ones otherwise, where it is one multiplication and one addition. One
+ * kernel either way, with relu where asked.
  *
  * x: [batch, channels, ...]; layer: weight, bias, running_mean, running_var [channels], num_batches_tracked [].
  * Throws when training sees one value per channel, whose variance is undefined.
@@ -44,19 +59,16 @@ const move = (layer: Scope, momentum: number, mean: Tensor, variance: Tensor, co
 export const batchNorm = (x: Tensor, layer: Scope, o: BatchNormOptions = {}): BatchNormResult => {
   const { train = false, momentum = 0.1, epsilon = 1e-5, relu = false } = o
   const weight = layer.get('weight')
-  const channels = weight.size
-  const perChannel = [1, channels, ...x.shape.slice(2).map(() => 1)]
-  const count = x.size / channels
-  if (train && count < 2) {
-    throw new Error(`batchNorm: ${layer.path} in training needs two or more values per channel, got ${count}; enlarge the batch`)
+  const bias = layer.get('bias')
+  if (train) {
+    const count = x.size / weight.size
+    if (count < 2) {
+      throw new Error(`batchNorm: ${layer.path} in training needs two or more values per channel, got ${count}; enlarge the batch`)
+    }
+    return { output: ops.batchNorm(x, weight, bias, { epsilon, relu }), runningStatistics: move(layer, momentum, x) }
   }
-  const others = x.shape.map((_, axis) => axis).filter(axis => axis !== 1)
-  const mean = train ? x.mean(others, { keepDims: true }) : layer.get('running_mean').reshape(perChannel)
-  const variance = train ? x.sub(mean).square().mean(others, { keepDims: true }) : layer.get('running_var').reshape(perChannel)
-  const scale = weight.reshape(perChannel).div(variance.add(epsilon).sqrt())
-  const shift = layer.get('bias').reshape(perChannel).sub(mean.mul(scale))
-  return {
-    output: (relu ? affineRelu : affine)(x, scale, shift),
-    runningStatistics: train ? move(layer, momentum, mean, variance, count) : {},
-  }
+  const perChannel = [1, weight.size, ...x.shape.slice(2).map(() => 1)]
+  const scale = weight.div(layer.get('running_var').add(epsilon).sqrt())
+  const shift = bias.sub(layer.get('running_mean').mul(scale))
+  return { output: (relu ? affineRelu : affine)(x, scale.reshape(perChannel), shift.reshape(perChannel)), runningStatistics: {} }
 }

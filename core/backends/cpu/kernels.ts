@@ -1,8 +1,9 @@
 import { conv2d, conv2dInputGrad, conv2dWeightGrad } from './conv2d.ts'
 import type { CpuKernel } from './kernel.ts'
 import { matmul } from './matmul.ts'
+import { batchNorm, batchNormGrad, batchNormInputGrad } from './wasm/batchNorm.ts'
 import { elementwise } from './wasm/elementwise.ts'
-import { groupNorm, groupNormInputGrad, groupNormParameterGrad } from './wasm/groupNorm.ts'
+import { groupNorm, groupNormGrad, groupNormInputGrad } from './wasm/groupNorm.ts'
 import { broadcastTo, concat, pad, permute, slice } from './wasm/movement.ts'
 import { max, sum } from './wasm/reduce.ts'
 import { softmax, softmaxInputGrad } from './wasm/softmax.ts'
@@ -13,6 +14,9 @@ type AnyKernel = CpuKernel<any>
 /** The kernels of the cpu backend by the name of the op they compute. */
 export const kernels: ReadonlyMap<string, AnyKernel> = new Map<string, AnyKernel>(
   Object.entries({
+    batchNorm,
+    batchNormGrad,
+    batchNormInputGrad,
     broadcastTo,
     concat,
     conv2d,
@@ -20,8 +24,8 @@ export const kernels: ReadonlyMap<string, AnyKernel> = new Map<string, AnyKernel
     conv2dWeightGrad,
     elementwise,
     groupNorm,
+    groupNormGrad,
     groupNormInputGrad,
-    groupNormParameterGrad,
     matmul,
     max,
     pad,

@@ -88,19 +88,25 @@ export const groupNormInputGrad: GpuKernel<GroupNormAttributes> = (device, input
   return mapViews(device, layout.axes, [layout.whole(g), layout.whole(x.values), ...[sum, squares, sumG, sumGx].map(layout.perGroup)], dx)
 }
 
-/** Row 0: d weight = sum of dy' xhat; row 1: d bias = sum of dy', with dy' = dy through silu. */
-export const groupNormParameterGrad: GpuKernel<GroupNormAttributes> = (device, inputs, _, attributes) => {
+/** d weight = sum of dy' xhat and d bias = sum of dy', with dy' = dy through silu. */
+const parameterGrad = (device: Device, inputs: readonly GpuArray[], attributes: GroupNormAttributes): readonly (GpuArray | undefined)[] => {
   const x = inputs[0]!
   const layout = layoutOf(x.shape, attributes.groups)
   const { sum, squares } = statistics(device, x, layout)
   const views = backwardViews(layout, inputs, sum, squares)
   const { through, normal } = backward(layout, attributes)
   const shape = [x.shape[0]!, x.shape[1]!, layout.axes[3]!]
-  const rows = [mul(through, normal), through].map(expr => {
+  return [mul(through, normal), through].map(expr => {
     const terms = mapViews(device, layout.axes, views, expr)
     const row = terms && reduceAxes(device, 'add', { values: terms, shape }, [0, 2])
-    return row && { values: row, shape: [1, x.shape[1]!] }
+    return row && { values: row, shape: [x.shape[1]!] }
   })
-  const [dWeight, dBias] = rows
-  return dWeight && dBias && concatArrays(device, [dWeight, dBias], 0)
+}
+
+/** The gradients by x, weight and bias, one after the other. */
+export const groupNormGrad: GpuKernel<GroupNormAttributes> = (device, inputs, _, attributes) => {
+  const dx = groupNormInputGrad(device, inputs, inputs[0]!.shape, attributes)
+  const [dWeight, dBias] = parameterGrad(device, inputs, attributes)
+  const flat = dx && { values: dx, shape: [sizeOf(inputs[0]!.shape)] }
+  return flat && dWeight && dBias && concatArrays(device, [flat, dWeight, dBias], 0)
 }

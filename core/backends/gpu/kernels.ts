@@ -1,6 +1,7 @@
+import { batchNorm, batchNormGrad, batchNormInputGrad } from './batchNorm.ts'
 import { conv2d, conv2dInputGrad, conv2dWeightGrad } from './conv2d.ts'
 import type { GpuKernel } from './device.ts'
-import { groupNorm, groupNormInputGrad, groupNormParameterGrad } from './groupNorm.ts'
+import { groupNorm, groupNormGrad, groupNormInputGrad } from './groupNorm.ts'
 import { matmul } from './matmul.ts'
 import { broadcastTo, concat, elementwise, pad, permute, slice } from './movement.ts'
 import { max, sum } from './reduce.ts'
@@ -12,6 +13,9 @@ type AnyKernel = GpuKernel<any>
 /** The kernels of the gpu backend by the name of the op they compute. */
 export const kernels: ReadonlyMap<string, AnyKernel> = new Map<string, AnyKernel>(
   Object.entries({
+    batchNorm,
+    batchNormGrad,
+    batchNormInputGrad,
     broadcastTo,
     concat,
     conv2d,
@@ -19,8 +23,8 @@ export const kernels: ReadonlyMap<string, AnyKernel> = new Map<string, AnyKernel
     conv2dWeightGrad,
     elementwise,
     groupNorm,
+    groupNormGrad,
     groupNormInputGrad,
-    groupNormParameterGrad,
     matmul,
     max,
     pad,
