@@ -2,11 +2,14 @@ import type { Expr } from '../../../expr/expr.ts'
 import { linearise, type Step } from '../../../expr/linear.ts'
 import type { Heap } from '../heap.ts'
 import type { CpuArray, CpuKernel } from '../kernel.ts'
+import { isWorthThreads } from '../threads/onThreads.ts'
 import type { FunctionBuilder, Local } from './assembler.ts'
 import { collapse, maximumInputs, maximumRank, sizes, strides } from './collapse.ts'
+import { innerAxes, inputWord, paramWord } from './elementwiseDescriptor.ts'
+import { elementTime, runInShares } from './elementwiseShares.ts'
 import { ExprEmitter } from './emitExpr.ts'
 import { Lanes } from './lanes.ts'
-import { hasFma, link } from './link.ts'
+import { hasFma, type Linked, link } from './link.ts'
 import { addTo, repeat } from './loops.ts'
 
 export interface ElementwiseAttributes {
@@ -14,16 +17,6 @@ export interface ElementwiseAttributes {
   readonly expr: Expr
   readonly params: readonly number[]
 }
-
-/** Three loops run inside the module: planes of rows of contiguous elements. More axes are looped over outside. */
-const innerAxes = 3
-
-/**
- * The descriptor through which a call is passed, in 32-bit words: n, rows, planes, output, then for each input its address
- * and its byte strides along rows and planes, then the parameters as floats.
- */
-const inputWord = (k: number): number => 4 + 3 * k
-const paramWord = (inputCount: number, index: number): number => 4 + 3 * inputCount + index
 
 /** Which steps change along a row: those that depend on an input with inner stride 1. */
 const varyingSteps = (steps: readonly Step[], streamed: (input: number) => boolean): boolean[] => {
@@ -107,13 +100,13 @@ const emitRun = (f: FunctionBuilder, descriptor: Local, o: { expr: Expr; inputCo
   })
 }
 
-type Run = (descriptor: number) => number
-
 interface Compiled {
   readonly heap: Heap
   readonly fma: boolean
-  /** By the bits of the inputs with inner stride 1. */
-  readonly runs: Run[]
+  /** About how many nanoseconds one thread takes for an element. */
+  readonly elementTime: number
+  /** Modules with the function `run`, by the bits of the inputs with inner stride 1. */
+  readonly modules: Linked[]
 }
 
 const compiled = new WeakMap<Expr, Compiled[]>()
@@ -126,26 +119,25 @@ const compiledFor = (heap: Heap, expr: Expr): Compiled => {
     compiled.set(expr, list)
   }
   for (const entry of list) if (entry.heap === heap && entry.fma === fma) return entry
-  const entry = { heap, fma, runs: [] }
+  const entry = { heap, fma, elementTime: elementTime(linearise(expr).steps), modules: [] }
   list.push(entry)
   return entry
 }
 
-const runFor = (heap: Heap, expr: Expr, inputCount: number, mask: number): Run => {
-  const { runs } = compiledFor(heap, expr)
-  let run = runs[mask]
-  if (!run) {
-    const linked = link(heap, `elementwise ${inputCount} ${mask} ${linearise(expr).key}`, (m, { fma }) => {
+const moduleFor = (heap: Heap, { modules }: Compiled, expr: Expr, o: { readonly inputCount: number; readonly mask: number }): Linked => {
+  const { inputCount, mask } = o
+  let linked = modules[mask]
+  if (!linked) {
+    linked = link(heap, `elementwise ${inputCount} ${mask} ${linearise(expr).key}`, (m, { fma }) => {
       m.function('run', ['i32'], (f, descriptor) => emitRun(f, descriptor!, { expr, inputCount, mask, fma }))
     })
-    run = linked.run as Run
-    runs[mask] = run
+    modules[mask] = linked
   }
-  return run
+  return linked
 }
 
 /** Writes the descriptor of the inner axes and runs them once for each position of the outer ones. */
-const runCollapsed = (heap: Heap, run: Run, o: { inputs: readonly CpuArray[]; output: CpuArray; rank: number }) => {
+const runCollapsed = (heap: Heap, wasm: Linked, o: { inputs: readonly CpuArray[]; output: CpuArray; rank: number }) => {
   const { inputs, output, rank } = o
   const words = heap.view.i32
   const base = heap.descriptor >>> 2
@@ -175,7 +167,7 @@ const runCollapsed = (heap: Heap, run: Run, o: { inputs: readonly CpuArray[]; ou
         words[base + inputWord(k)] = inputs[k]!.pointer + 4 * offset
       }
     }
-    run(heap.descriptor)
+    wasm.run!(heap.descriptor)
   }
 }
 
@@ -192,9 +184,13 @@ export const elementwise: CpuKernel<ElementwiseAttributes> = (heap, inputs, outp
   if (rank === 0) return false
   let mask = 0
   for (let k = 0; k < inputs.length; k++) mask |= strides[k * maximumRank]! << k
-  const run = runFor(heap, expr, inputs.length, mask)
+  const entry = compiledFor(heap, expr)
+  const wasm = moduleFor(heap, entry, expr, { inputCount: inputs.length, mask })
+  let nanoseconds = entry.elementTime
+  for (let axis = 0; axis < rank; axis++) nanoseconds *= sizes[axis]!
+  if (isWorthThreads(heap, nanoseconds) && runInShares(heap, wasm, { inputs, output, params, rank, nanoseconds })) return true
   const first = (heap.descriptor >>> 2) + paramWord(inputs.length, 0)
   for (let i = 0; i < params.length; i++) heap.view.f32[first + i] = params[i]!
-  runCollapsed(heap, run, { inputs, output, rank })
+  runCollapsed(heap, wasm, { inputs, output, rank })
   return true
 }
