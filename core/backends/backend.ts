@@ -32,6 +32,8 @@ export interface Backend {
   /** Absent on asynchronous backends. */
   readSync?(storage: Storage, size: number): HostValues
   free(storage: Storage): void
+  /** Computes an array whose computation waits for its first use, on backends where this happens; whether it waited. */
+  settle?(storage: Storage): boolean
   /** Bytes in use and their high-water mark. */
   memory(): { readonly bytesLive: number; readonly bytesPeak: number }
 }

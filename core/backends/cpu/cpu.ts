@@ -1,24 +1,25 @@
 import type { AnyOp, HostArray } from '../../op.ts'
+import type { ElementwiseAttributes } from '../../ops/elementwise.ts'
 import { sizeOf } from '../../shape.ts'
 import type { Backend, DType, HostValues, Operand, Storage } from '../backend.ts'
+import { createFusion } from './fusion.ts'
 import { createHeap } from './heap.ts'
 import type { CpuArray } from './kernel.ts'
 import { kernels } from './kernels.ts'
-
-interface HeapStorage extends Storage {
-  readonly pointer: number
-  readonly size: number
-}
+import { type HeapStorage, heapStorage } from './storage.ts'
 
 /**
  * The fast backend on any machine: float32 in one WebAssembly memory, kernels emitted as SIMD code at run time. An op
  * or a shape without a kernel runs its definition on views of the same memory, so every op is always available.
+ * Elementwise ops on large arrays wait until they are needed and are then computed together (see fusion.ts).
  */
 export const createCpu = (): Backend => {
   const heap = createHeap()
   const view = (pointer: number, size: number, dtype: DType): HostValues =>
     dtype === 'int32' ? heap.i32(pointer, size) : heap.f32(pointer, size)
-  const store = (size: number, dtype: DType): HeapStorage => ({ pointer: heap.allocate(Math.max(4, 4 * size)), size, dtype, references: 1 })
+  const allocate = (size: number): number => heap.allocate(Math.max(4, 4 * size))
+  const fusion = createFusion(heap, (_name, shape) => allocate(sizeOf(shape)))
+  const store = (size: number, dtype: DType): HeapStorage => heapStorage(allocate(size), size, dtype)
   const arrayOf = ({ storage, shape }: Operand): CpuArray => ({
     pointer: (storage as HeapStorage).pointer,
     shape,
@@ -31,6 +32,7 @@ export const createCpu = (): Backend => {
       attributes,
     )
   const read = (storage: Storage, size: number): HostValues => {
+    fusion.settle(storage as HeapStorage)
     const { pointer, dtype } = storage as HeapStorage
     return view(pointer, size, dtype).slice()
   }
@@ -43,6 +45,11 @@ export const createCpu = (): Backend => {
       return storage
     },
     run(op, inputs, attributes, shape, dtype) {
+      if (op.kernel === 'elementwise') {
+        const deferred = fusion.defer(op.name, inputs, attributes as ElementwiseAttributes, shape)
+        if (deferred) return deferred
+      }
+      for (const { storage } of inputs) fusion.settle(storage as HeapStorage)
       const size = sizeOf(shape)
       const storage = store(size, dtype)
       const kernel = kernels.get(op.kernel ?? op.name)
@@ -54,7 +61,8 @@ export const createCpu = (): Backend => {
     },
     read: async (storage, size) => read(storage, size),
     readSync: read,
-    free: storage => heap.free((storage as HeapStorage).pointer),
+    free: storage => fusion.release(storage as HeapStorage),
+    settle: storage => fusion.settle(storage as HeapStorage),
     memory: () => ({ bytesLive: heap.bytesLive, bytesPeak: heap.bytesPeak }),
   }
 }
