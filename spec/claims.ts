@@ -163,12 +163,34 @@ export const claims: readonly Claim[] = [
     properties: ['P25', 'P26', 'P27'],
   },
   {
+    id: 'E12',
+    place: 'Ablation without RBGM; Table 6',
+    statement:
+      "x'_t = sqrt(abar) x_0 + sqrt(1 - abar) (eps + min(gamma_t, 10) delta), delta by PGD on the guide's loss; the model learns all the noise.",
+    code: ['algorithms/training/linfAblation.ts#linfSearch', 'algorithms/training/linfAblation.ts#linfStep'],
+    specs: [`${algorithms}/addtAblations.spec.ts#(P23)`, `${algorithms}/addtAblations.spec.ts#(P32)`],
+    properties: ['P23', 'P32'],
+    deviations: 'The 8/255 of the paper is read as pixels of [0,1], as in its attacks.',
+  },
+  {
     id: 'Appendix G',
     place: 'Appendix G',
     statement: 'One ADDT step: draw t, find eps_delta by CGPO with both networks frozen, mix, and descend the denoising loss.',
-    code: ['algorithms/training/addt.ts#addtStep', 'algorithms/training/addt.ts#cleanStep'],
-    specs: [`${algorithms}/addt.spec.ts#(P28)`, `${algorithms}/addt.spec.ts#(P29)`],
-    properties: ['P28', 'P29'],
+    code: [
+      'algorithms/training/addt.ts#addtStep',
+      'algorithms/training/addt.ts#cleanStep',
+      'algorithms/training/noiseProcess.ts#ddpmProcess',
+      'algorithms/training/noiseProcess.ts#vpsdeProcess',
+      'algorithms/training/noiseProcess.ts#edmProcess',
+    ],
+    specs: [
+      `${algorithms}/addt.spec.ts#(P28)`,
+      `${algorithms}/addt.spec.ts#(P29)`,
+      `${algorithms}/noiseProcess.spec.ts#(P25)`,
+      `${algorithms}/noiseProcess.spec.ts#(P26)`,
+      `${algorithms}/noiseProcess.spec.ts#(Appendix G)`,
+    ],
+    properties: ['P25', 'P26', 'P28', 'P29'],
     deviations: 'Reconstructed from the published code and Figure 4; the text of the appendix was not at hand.',
   },
   {

@@ -3,8 +3,10 @@ import { linearSchedule } from '../../algorithms/diffusion/schedule.ts'
 import type { Parameters } from '../../algorithms/models/types.ts'
 import { trainingSources } from '../../algorithms/randomness/drawName.ts'
 import { createDraws } from '../../algorithms/randomness/draws.ts'
-import { addtStep, cleanStep, type LossAndGradient } from '../../algorithms/training/addt.ts'
+import { addtStep, cleanStep, type LabelledBatch, type LossAndGradient } from '../../algorithms/training/addt.ts'
 import { classifierStep, isRunningStatistic } from '../../algorithms/training/classifier.ts'
+import { linfStep } from '../../algorithms/training/linfAblation.ts'
+import { type NoiseMappingName, noiseMappings } from '../../algorithms/training/noiseMapping.ts'
 import { ddpmProcess } from '../../algorithms/training/noiseProcess.ts'
 import { dispose, mapTensors, stopGradient, type Tensor, tidy } from '../../core/index.ts'
 import {
@@ -81,6 +83,12 @@ export interface DiffusionJob {
   readonly modulation?: Modulation
   /** 5 in the paper; 0 is the random-order control. */
   readonly cgpoSteps?: number
+  /** RBGM by default, or what stands in its place. */
+  readonly mapping?: NoiseMappingName
+  /** 'mixed' by default; 'epsilon' as in the published l_2 ablation. */
+  readonly target?: 'mixed' | 'epsilon'
+  /** ADDT without RBGM (E12) with this l_inf radius in pixels of [0,1]; the step is half of it. */
+  readonly linfEpsilon?: number
 }
 
 /** Weights a diffusion job starts from (null: from scratch) and the classifier that guides ADDT. */
@@ -103,22 +111,25 @@ export const diffusionJob = (o: DiffusionJob, start: StartingPoint): TrainingJob
     process: ddpmProcess(schedule, { timestepLimit: o.timestepLimit ?? schedule.timesteps }),
     model: (parameters: Parameters, xT: Tensor, t: readonly number[]) => digitsUnet.apply(parameters, xT, t),
   }
+  const classifier = start.classifier && classifierOf(start.classifier)
+  const stepOf = async (params: Parameters, batch: LabelledBatch): Promise<LossAndGradient> => {
+    if (classifier && o.linfEpsilon !== undefined)
+      return linfStep(params, batch, { ...options, classifier, epsilon: o.linfEpsilon, stepSize: o.linfEpsilon / 2 })
+    if (!classifier || !o.modulation) return cleanStep(params, batch, options)
+    const { modulation, cgpoSteps, target } = o
+    return addtStep(params, batch, {
+      ...options,
+      classifier,
+      modulation,
+      cgpoSteps,
+      target,
+      mapping: o.mapping && noiseMappings[o.mapping],
+    })
+  }
   const gradientAt = async (params: Parameters, step: number): Promise<LossAndGradient> => {
     const { x0, labels, ids } = trainingBatch(o.seed, step, batchSize)
     const draws = createDraws({ seed: o.seed, images: ids, registered: trainingSources, context: { purpose: 'train', repetition: step } })
-    const result =
-      o.modulation && start.classifier
-        ? await addtStep(
-            params,
-            { x0, labels, draws },
-            {
-              ...options,
-              classifier: classifierOf(start.classifier),
-              modulation: o.modulation,
-              ...(o.cgpoSteps !== undefined && { cgpoSteps: o.cgpoSteps }),
-            },
-          )
-        : cleanStep(params, { x0, draws }, options)
+    const result = await stepOf(params, { x0, labels, draws })
     x0.dispose()
     return result
   }
@@ -168,6 +179,11 @@ export const diffusionJobs = (seed: number, suffix = ''): DiffusionJob[] => {
     fineTune('addt-paper', { modulation: modulations.paper }),
     fineTune('addt-scaled', { modulation: modulations.scaled }),
     fineTune('random-order', { modulation: modulations.scaled, cgpoSteps: 0 }),
+    fineTune('l2-normalised', { modulation: modulations.scaled, mapping: 'l2Normalised' }),
+    fineTune('mean-variance', { modulation: modulations.scaled, mapping: 'meanVarianceMatched' }),
+    fineTune('noise-order', { modulation: modulations.scaled, mapping: 'valuesInNoiseOrder' }),
+    fineTune('target-epsilon', { modulation: modulations.scaled, target: 'epsilon' }),
+    fineTune('linf', { linfEpsilon: 0.15 }),
     fineTune('vanilla-all-t', { timestepLimit: schedule.timesteps }),
     fineTune('addt-paper-all-t', { modulation: modulations.paper, timestepLimit: schedule.timesteps }),
   ]
