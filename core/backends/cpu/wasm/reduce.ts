@@ -1,9 +1,10 @@
 import type { Heap } from '../heap.ts'
 import type { CpuArray, CpuKernel } from '../kernel.ts'
+import { divide, onThreads } from '../threads/onThreads.ts'
 import type { Local, ModuleBuilder } from './assembler.ts'
 import { copyBytes } from './bulk.ts'
 import { Lanes } from './lanes.ts'
-import { link } from './link.ts'
+import { type Linked, link } from './link.ts'
 import { addTo, bytesOf, copyOf, eachVector, repeat, storeTail } from './loops.ts'
 
 export interface ReduceAttributes {
@@ -95,12 +96,11 @@ const emitRows = (m: ModuleBuilder, kind: Kind, fma: boolean) =>
     })
   })
 
-/** `columns(x, output, planes, rows, n)`: reduces each plane of rows of n contiguous elements to one row. */
+/** `columns(x, output, planes, rows, n, rowBytes)`: reduces each plane of rows of n contiguous elements to one row. */
 const emitColumns = (m: ModuleBuilder, kind: Kind, fma: boolean) =>
-  m.function('columns', ['i32', 'i32', 'i32', 'i32', 'i32'], (f, ...p) => {
-    const [x, output, planes, rows, n] = p as [Local, Local, Local, Local, Local]
+  m.function('columns', ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], (f, ...p) => {
+    const [x, output, planes, rows, n, rowBytes] = p as [Local, Local, Local, Local, Local, Local]
     const v = new Lanes(f, fma)
-    const rowBytes = bytesOf(f, n)
     const plane = f.local('i32')
     f.get(rowBytes).get(rows).op('i32Mul').set(plane)
     /** Reduces `width` neighbouring vectors down all rows. */
@@ -156,6 +156,38 @@ const runsOf = (shape: readonly number[], axes: readonly number[]): Run[] => {
   return runs
 }
 
+/** [outer, size, kept] to [outer, kept]; from one place to another, or in place with the result in front. */
+interface Pass {
+  readonly source: number
+  readonly target: number
+  readonly outer: number
+  readonly size: number
+  readonly kept: number
+}
+
+/** Columns of a plane that one call reduces: what is read at once, and a whole cache line of results. */
+const stripColumns = 16
+/** About how many nanoseconds one thread takes for an element. */
+const elementTime = 0.2
+
+/**
+ * One pass, shared between threads by outer elements or, when these are few, by columns. In place it stays on one
+ * thread: a share would write where another one reads.
+ */
+const reduceRun = (heap: Heap, kernels: Linked, { source, target, outer, size, kept }: Pass): void => {
+  const nanoseconds = source === target ? 0 : outer * size * kept * elementTime
+  const byColumns = outer === 1 && kept > 1
+  const shares = divide(heap, { units: byColumns ? Math.ceil(kept / stripColumns) : outer, nanoseconds })
+  onThreads(kernels, shares, (kernels, { first, end }) => {
+    const from = source + 4 * first * size * kept
+    const to = target + 4 * first * kept
+    const column = stripColumns * first
+    if (kept === 1) kernels.rows!(from, to, end - first, size)
+    else if (!byColumns) kernels.columns!(from, to, end - first, size, kept, 4 * kept)
+    else kernels.columns!(source + 4 * column, target + 4 * column, 1, size, Math.min(kept, stripColumns * end) - column, 4 * kept)
+  })
+}
+
 /**
  * Reduces the innermost reduced run, then the next one, until none is left: [.., reduced] by rows and [.., reduced, kept]
  * by columns. Each pass is at least as small as the one before divided by its run, so the first one dominates.
@@ -187,8 +219,7 @@ const reduce = (kind: Kind, heap: Heap, x: CpuArray, o: { readonly output: CpuAr
     pass++
     const target = pass === passes ? o.output.pointer : scratch
     const outer = total / size / kept
-    if (kept === 1) kernels.rows!(source, target, outer, size)
-    else kernels.columns!(source, target, outer, size, kept)
+    reduceRun(heap, kernels, { source, target, outer, size, kept })
     total /= size
     source = target
   }

@@ -1,173 +1,12 @@
 import type { Heap } from '../heap.ts'
-import type { Local, ModuleBuilder } from './assembler.ts'
-import { Lanes } from './lanes.ts'
-import { link } from './link.ts'
-import { addTo, bytesOf, copyOf, eachVector, repeat, storeTail } from './loops.ts'
+import { divide, isWorthThreads, onThreads } from '../threads/onThreads.ts'
+import { type Linked, link } from './link.ts'
+import { buildStridedCopy } from './stridedCopyKernels.ts'
 
 /** A box of elements at regular places in memory: `strides` in elements, one per axis of the box. */
 export interface Region {
   readonly pointer: number
   readonly strides: readonly number[]
-}
-
-/** Below this many bytes per row, moving vectors is faster than a call of memory.copy. */
-const shortRow = 512
-
-type Eight = [Local, Local, Local, Local, Local, Local, Local, Local]
-type Nine = [...Eight, Local]
-
-/** Runs `row(source, target)` for rows of planes; strides in bytes. */
-const eachRow = (
-  v: Lanes,
-  o: { counts: readonly [rows: Local, planes: Local]; source: readonly [Local, Local, Local]; target: readonly [Local, Local, Local] },
-  row: (source: Local, target: Local) => void,
-) => {
-  const { f } = v
-  const [source, sourceRow, sourcePlane] = o.source
-  const [target, targetRow, targetPlane] = o.target
-  repeat(f, o.counts[1], () => {
-    const from = copyOf(f, source)
-    const to = copyOf(f, target)
-    repeat(f, o.counts[0], () => {
-      row(from, to)
-      addTo(f, from, sourceRow)
-      addTo(f, to, targetRow)
-    })
-    addTo(f, source, sourcePlane)
-    addTo(f, target, targetPlane)
-  })
-}
-
-/** `rows(source, target, n, rows, planes, four strides)`: rows of n contiguous elements. */
-const emitRows = (m: ModuleBuilder) =>
-  m.function('rows', Array<'i32'>(9).fill('i32'), (f, ...p) => {
-    const [source, target, n, rows, planes, sourceRow, targetRow, sourcePlane, targetPlane] = p as Nine
-    const v = new Lanes(f, false)
-    const bytes = bytesOf(f, n)
-    const loops = { counts: [rows, planes], source: [source, sourceRow, sourcePlane], target: [target, targetRow, targetPlane] } as const
-    const short = (from: Local, to: Local) => {
-      const cursors = [copyOf(f, from), copyOf(f, to)] as const
-      eachVector(
-        v,
-        { count: n, cursors, unroll: 2 },
-        at => v.store(cursors[1], v.load(cursors[0], at), at),
-        tail => storeTail(v, cursors[1], v.load(cursors[0]), tail),
-      )
-    }
-    f.get(bytes)
-      .i32(shortRow)
-      .op('i32LtU')
-      .if(
-        () => eachRow(v, loops, short),
-        () => eachRow(v, loops, (from, to) => f.get(to).get(from).get(bytes).memoryCopy()),
-      )
-  })
-
-/** `elements(source, target, n, rows, planes, six strides)`: one element at a time, any strides. */
-const emitElements = (m: ModuleBuilder) =>
-  m.function('elements', Array<'i32'>(11).fill('i32'), (f, ...p) => {
-    const [source, target, n, rows, planes, sourceRow, targetRow, sourcePlane, targetPlane, sourceStep, targetStep] = p as [
-      ...Nine,
-      Local,
-      Local,
-    ]
-    const v = new Lanes(f, false)
-    eachRow(
-      v,
-      { counts: [rows, planes], source: [source, sourceRow, sourcePlane], target: [target, targetRow, targetPlane] },
-      (from, to) => {
-        const a = copyOf(f, from)
-        const b = copyOf(f, to)
-        repeat(f, n, () => {
-          f.get(b).get(a).mem('i32Load').mem('i32Store')
-          addTo(f, a, sourceStep)
-          addTo(f, b, targetStep)
-        })
-      },
-    )
-  })
-
-/**
- * `transpose(source, target, columns, rows, planes, source row, target column, plane strides)`: element (r, c) of the source,
- * contiguous along c, goes to (c, r) of the target, contiguous along r; in tiles of 4 by 4 and single elements at the edges.
- */
-const emitTranspose = (m: ModuleBuilder) =>
-  m.function('transpose', Array<'i32'>(9).fill('i32'), (f, ...p) => {
-    const [source, target, columns, rows, planes, sourceRow, targetColumn, sourcePlane, targetPlane] = p as Nine
-    const v = new Lanes(f, false)
-    const fourRows = f.local('i32')
-    f.get(sourceRow).i32(2).op('i32Shl').set(fourRows)
-
-    const tile = (from: Local, to: Local) => {
-      const a = copyOf(f, from)
-      const r = [0, 1, 2, 3].map(() => {
-        const row = v.load(a)
-        addTo(f, a, sourceRow)
-        return row
-      })
-      const low = [v.shuffle(r[0]!, r[1]!, [0, 4, 1, 5]), v.shuffle(r[2]!, r[3]!, [0, 4, 1, 5])] as const
-      const high = [v.shuffle(r[0]!, r[1]!, [2, 6, 3, 7]), v.shuffle(r[2]!, r[3]!, [2, 6, 3, 7])] as const
-      const b = copyOf(f, to)
-      for (const [x, y] of [low, high]) {
-        v.store(b, v.shuffle(x, y, [0, 1, 4, 5]))
-        addTo(f, b, targetColumn)
-        v.store(b, v.shuffle(x, y, [2, 3, 6, 7]))
-        addTo(f, b, targetColumn)
-      }
-    }
-    const single = (from: Local, to: Local, count: Local) => {
-      const a = copyOf(f, from)
-      const b = copyOf(f, to)
-      repeat(f, count, () => {
-        f.get(b).get(a).mem('i32Load').mem('i32Store').increment(a, 4)
-        addTo(f, b, targetColumn)
-      })
-    }
-    repeat(f, planes, () => {
-      const from = copyOf(f, source)
-      const to = copyOf(f, target)
-      const rowsLeft = copyOf(f, rows)
-      f.countdown(
-        rowsLeft,
-        () => {
-          const a = copyOf(f, from)
-          const b = copyOf(f, to)
-          const left = copyOf(f, columns)
-          f.countdown(
-            left,
-            () => {
-              tile(a, b)
-              f.increment(a, 16)
-              for (let i = 0; i < 4; i++) addTo(f, b, targetColumn)
-            },
-            4,
-          )
-          f.get(left).if(() => {
-            for (let i = 0; i < 4; i++) {
-              single(a, b, left)
-              addTo(f, a, sourceRow)
-              f.increment(b, 4)
-            }
-          })
-          addTo(f, from, fourRows)
-          f.increment(to, 16)
-        },
-        4,
-      )
-      f.countdown(rowsLeft, () => {
-        single(from, to, columns)
-        addTo(f, from, sourceRow)
-        f.increment(to, 4)
-      })
-      addTo(f, source, sourcePlane)
-      addTo(f, target, targetPlane)
-    })
-  })
-
-const build = (m: ModuleBuilder) => {
-  emitRows(m)
-  emitElements(m)
-  emitTranspose(m)
 }
 
 const maximumRank = 16
@@ -219,21 +58,65 @@ const arrangeTransposition = (rank: number): boolean => {
   return true
 }
 
+/** Which functions a copy is made of, by the strides of the innermost axis. */
+type Way = 'transpose' | 'rows' | 'elements'
+
+/** About how many nanoseconds one thread takes for an element. */
+const elementTime: Record<Way, number> = { rows: 0.25, transpose: 0.5, elements: 1 }
+
+/** Where a thread may begin along each of the inner axes: at a cache line, at a tile of the transposition, anywhere. */
+const grain = [16, 4, 1] as const
+
+/** The axis whose parts become the shares: the outermost that has enough of them, else the longest. */
+const sharedAxis = (counts: readonly number[]): number => {
+  for (const axis of [2, 1, 0]) if (counts[axis]! >= enoughParts) return axis
+  return counts.indexOf(Math.max(...counts))
+}
+const enoughParts = 8
+
 /** Copies 32-bit elements from one region to another, both boxes of the given sizes, at most 16 axes; they must not overlap. */
 export const stridedCopy = (heap: Heap, source: Region, target: Region, box: readonly number[]): void => {
   if (box.length > maximumRank) throw new Error(`strided copy: at most ${maximumRank} axes, got ${box.length}; merge axes first`)
   for (const size of box) if (size === 0) return
-  const { rows, elements, transpose } = link(heap, 'stridedCopy', build)
+  const wasm = link(heap, 'stridedCopy', buildStridedCopy)
   const rank = collapse(box, source, target)
-  const transposed = arrangeTransposition(rank)
-  const [n, m, p] = [sizes[0]!, sizes[1]!, sizes[2]!]
+  const way: Way = arrangeTransposition(rank) ? 'transpose' : fromStrides[0] === 4 && toStrides[0] === 4 ? 'rows' : 'elements'
+  let total = elementTime[way]
+  for (let axis = 0; axis < rank; axis++) total *= sizes[axis]!
+  if (!isWorthThreads(heap, total)) {
+    copyPart(wasm, { source, target, rank, way, axis: 2, first: 0, end: sizes[2]! })
+    return
+  }
+  const counts = grain.map((size, axis) => Math.ceil(sizes[axis]! / size))
+  const axis = sharedAxis(counts)
+  const shares = divide(heap, { units: counts[axis]!, nanoseconds: total })
+  onThreads(wasm, shares, (wasm, { first, end }) => {
+    const size = grain[axis]!
+    copyPart(wasm, { source, target, rank, way, axis, first: first * size, end: Math.min(sizes[axis]!, end * size) })
+  })
+}
+
+interface Part {
+  readonly source: Region
+  readonly target: Region
+  readonly rank: number
+  readonly way: Way
+  /** Only positions first <= i < end along this one of the three inner axes are copied. */
+  readonly axis: number
+  readonly first: number
+  readonly end: number
+}
+
+const copyPart = (wasm: Linked, { source, target, rank, way, axis: cut, first, end }: Part): void => {
+  const length = (axis: number) => (axis === cut ? end - first : sizes[axis]!)
+  const [n, m, p] = [length(0), length(1), length(2)]
   const [f0, f1, f2] = [fromStrides[0]!, fromStrides[1]!, fromStrides[2]!]
   const [t0, t1, t2] = [toStrides[0]!, toStrides[1]!, toStrides[2]!]
   let outer = 1
   for (let axis = 3; axis < rank; axis++) outer *= sizes[axis]!
   for (let i = 0; i < outer; i++) {
-    let from = source.pointer
-    let to = target.pointer
+    let from = source.pointer + first * fromStrides[cut]!
+    let to = target.pointer + first * toStrides[cut]!
     let rest = i
     for (let axis = 3; axis < rank; axis++) {
       const index = rest % sizes[axis]!
@@ -241,8 +124,8 @@ export const stridedCopy = (heap: Heap, source: Region, target: Region, box: rea
       from += index * fromStrides[axis]!
       to += index * toStrides[axis]!
     }
-    if (transposed) transpose!(from, to, m, n, p, f0, t1, f2, t2)
-    else if (f0 === 4 && t0 === 4) rows!(from, to, n, m, p, f1, t1, f2, t2)
-    else elements!(from, to, n, m, p, f1, t1, f2, t2, f0, t0)
+    if (way === 'transpose') wasm.transpose!(from, to, m, n, p, f0, t1, f2, t2)
+    else if (way === 'rows') wasm.rows!(from, to, n, m, p, f1, t1, f2, t2)
+    else wasm.elements!(from, to, n, m, p, f1, t1, f2, t2, f0, t0)
   }
 }
