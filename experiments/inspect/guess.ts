@@ -1,4 +1,5 @@
-import { type Candidate, candidates } from './candidates.ts'
+import type { Candidate } from './candidate.ts'
+import { candidates } from './candidates.ts'
 import type { Shapes } from './shapes.ts'
 
 /** The network that a checkpoint most likely belongs to. */

@@ -36,7 +36,7 @@ export const inspection = (file: string, { format, tensors, metadata }: Checkpoi
 const count = (n: number): string => n.toLocaleString('en-US')
 
 const guessLines = (guess: Guess | null): string[] => {
-  if (!guess) return ['network     not recognised: its names are not those of a UNet2DModel, a WideResNet or a ResNet']
+  if (!guess) return ['network     not recognised: its names are those of none of the networks here']
   const how = guess.sure === 'certain' ? 'every name and shape agrees' : `${guess.agreeing} of ${guess.compared} names and shapes agree`
   const config = Object.entries(guess.config).map(([name, value]) => `            ${name}: ${JSON.stringify(value)}`)
   const unknown = guess.unknown.length > 0 ? [`            not visible in the weights: ${guess.unknown.join(', ')}`] : []

@@ -18,3 +18,7 @@ export const countNumbered = (shapes: Shapes, prefix: string): number => {
 }
 
 export const hasPrefix = (shapes: Shapes, prefix: string): boolean => Object.keys(shapes).some(name => name.startsWith(prefix))
+
+export const hasTensor = (shapes: Shapes, name: string): boolean => Object.hasOwn(shapes, name)
+
+export const numbered = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i))

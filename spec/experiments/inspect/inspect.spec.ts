@@ -20,8 +20,12 @@ const CIFAR_UNET = {
   layers_per_block: 2,
   down_block_types: ['DownBlock2D', 'AttnDownBlock2D', 'DownBlock2D', 'DownBlock2D'],
   up_block_types: ['UpBlock2D', 'UpBlock2D', 'AttnUpBlock2D', 'UpBlock2D'],
+  downsample_type: 'conv',
+  upsample_type: 'conv',
+  resnet_time_scale_shift: 'default',
   time_embedding_type: 'positional',
   add_attention: true,
+  class_embed_type: null,
   num_class_embeds: null,
 } as const
 
@@ -32,8 +36,12 @@ const CONDITIONAL_UNET = {
   layers_per_block: 1,
   down_block_types: ['AttnDownBlock2D', 'DownBlock2D'],
   up_block_types: ['UpBlock2D', 'AttnUpBlock2D'],
+  downsample_type: 'conv',
+  upsample_type: 'conv',
+  resnet_time_scale_shift: 'default',
   time_embedding_type: 'fourier',
   add_attention: false,
+  class_embed_type: null,
   num_class_embeds: 7,
 } as const
 
