@@ -2,7 +2,10 @@ import type { CpuKernel } from './kernel.ts'
 import { directForward, directInputGrad, directWeightGrad } from './wasm/convDirect.ts'
 import type { ConvGeometry } from './wasm/convPlan.ts'
 import { isExactArithmetic } from './wasm/link.ts'
-import { type WinogradSize, winogradConvolution, winogradWeightGrad } from './wasm/winograd.ts'
+import type { WinogradSize } from './wasm/winograd.ts'
+import { winogradConvolution } from './wasm/winogradConvolution.ts'
+import { F2, F4, type WinogradVariant } from './wasm/winogradTransform.ts'
+import { winogradWeightGrad } from './wasm/winogradWeightGrad.ts'
 
 export interface Conv2dAttributes {
   /** Vertical and horizontal stride. */
@@ -30,23 +33,67 @@ const geometryOf = (x: Shape, w: Shape, dy: Shape, { stride, padding, groups }: 
   groups,
 })
 
-let winograd = true
+export type WinogradMode = 'auto' | 'F4' | 'F2' | 'off'
 
-/** Turns Winograd's algorithm on (as it is at first) or off; it is also off in exact arithmetic. */
-export const setWinograd = (on: boolean): void => {
-  winograd = on
+let winograd: WinogradMode = 'auto'
+
+/**
+ * Sets how 3x3 convolutions with stride one are computed: 'auto' (as it is at first) takes what is fastest for the image's
+ * size, 'F4' and 'F2' that variant wherever it applies, 'off' the direct sum. Exact arithmetic always takes the direct sum.
+ */
+export const setWinograd = (mode: WinogradMode): void => {
+  winograd = mode
 }
 
-/** With a single channel on either side the transforms cost as much as the multiplications they save. */
-const winogradChannels = 2
+/** The smallest image for which the direct sum is slower: below it most of a tile, or of four, lies outside. */
+const smallest = 4
+/** With fewer channels on either side the transforms cost as much as the multiplications they save. */
+const winogradChannels = 4
 
-/** The sizes for Winograd's algorithm where it applies and wins; never depends on the batch, nor do the bits of an image. */
-const winogradSize = (g: ConvGeometry, batch: number, padding: Conv2dAttributes['padding']): WinogradSize | undefined => {
+/** Multiplications per pair of channels for an image, and those that transforming the filter for a single image is worth. */
+const cost = ({ outputs, size }: WinogradVariant, height: number, width: number) =>
+  (Math.max(4, Math.ceil(height / outputs) * Math.ceil(width / outputs)) + 4) * size ** 2
+
+/**
+ * The variant for a result of these sizes, where Winograd's algorithm applies. Depends on an image's sizes only and never
+ * on the batch, so that neither do the bits.
+ */
+const winogradVariant = (g: ConvGeometry, { padding }: Conv2dAttributes, [height, width]: readonly [number, number]) => {
   const kernel = g.kernelHeight === 3 && g.kernelWidth === 3 && g.strideY === 1 && g.strideX === 1 && g.groups === 1
-  const tiled = g.height % 4 === 0 && g.width % 4 === 0 && padding.every(pad => pad === 1)
-  const wins = g.inChannels >= winogradChannels && g.outChannels >= winogradChannels
-  return winograd && !isExactArithmetic() && kernel && tiled && wins ? { ...g, batch } : undefined
+  if (winograd === 'off' || isExactArithmetic() || !kernel || padding.some(pad => pad > 2)) return undefined
+  const least = Math.min(height, width)
+  if (winograd !== 'auto') {
+    const variant = winograd === 'F4' && least >= F4.outputs ? F4 : F2
+    return least >= variant.outputs ? variant : undefined
+  }
+  if (least < smallest || Math.min(g.inChannels, g.outChannels) < winogradChannels) return undefined
+  return cost(F4, height, width) < cost(F2, height, width) ? F4 : F2
 }
+
+const forwardSize = (g: ConvGeometry, images: number): WinogradSize => ({
+  images,
+  sources: g.inChannels,
+  height: g.height,
+  width: g.width,
+  results: g.outChannels,
+  outHeight: g.outHeight,
+  outWidth: g.outWidth,
+  top: g.padTop,
+  left: g.padLeft,
+})
+
+/** The adjoint is a correlation with the filters turned round and the padding that completes each side to two. */
+const adjointSize = (g: ConvGeometry, images: number): WinogradSize => ({
+  images,
+  sources: g.outChannels,
+  height: g.outHeight,
+  width: g.outWidth,
+  results: g.inChannels,
+  outHeight: g.height,
+  outWidth: g.width,
+  top: 2 - g.padTop,
+  left: 2 - g.padLeft,
+})
 
 /** Empty arrays and cropping (negative padding) are left to the op's definition. */
 const isCovered = ({ padding }: Conv2dAttributes, ...shapes: readonly Shape[]): boolean =>
@@ -60,9 +107,9 @@ const isCovered = ({ padding }: Conv2dAttributes, ...shapes: readonly Shape[]): 
 export const conv2d: CpuKernel<Conv2dAttributes> = (heap, [x, w, bias], output, attributes) => {
   if (!isCovered(attributes, x.shape, w.shape, output.shape)) return false
   const g = geometryOf(x.shape, w.shape, output.shape, attributes)
-  const size = winogradSize(g, x.shape[0], attributes.padding)
+  const variant = winogradVariant(g, attributes, [g.outHeight, g.outWidth])
   const operands = { source: x.pointer, weight: w.pointer, bias: bias?.pointer ?? 0 }
-  if (size) winogradConvolution(heap, size, { ...operands, result: output.pointer, adjoint: false })
+  if (variant) winogradConvolution(heap, variant, forwardSize(g, x.shape[0]), { ...operands, result: output.pointer, adjoint: false })
   else directForward(heap, g, x.shape[0], { ...operands, output: output.pointer })
   return true
 }
@@ -76,9 +123,10 @@ export const conv2dInputGrad: CpuKernel<Conv2dAttributes & { readonly inputShape
 ) => {
   if (!isCovered(attributes, dy.shape, w.shape, output.shape)) return false
   const g = geometryOf(attributes.inputShape, w.shape, dy.shape, attributes)
-  const size = winogradSize(g, dy.shape[0], attributes.padding)
+  const variant = winogradVariant(g, attributes, [g.height, g.width])
   const operands = { source: dy.pointer, weight: w.pointer }
-  if (size) winogradConvolution(heap, size, { ...operands, bias: 0, result: output.pointer, adjoint: true })
+  const result = { ...operands, bias: 0, result: output.pointer, adjoint: true }
+  if (variant) winogradConvolution(heap, variant, adjointSize(g, dy.shape[0]), result)
   else directInputGrad(heap, g, dy.shape[0], { ...operands, output: output.pointer })
   return true
 }
@@ -92,9 +140,9 @@ export const conv2dWeightGrad: CpuKernel<Conv2dAttributes & { readonly weightSha
 ) => {
   if (!isCovered(attributes, x.shape, dy.shape, output.shape)) return false
   const g = geometryOf(x.shape, attributes.weightShape, dy.shape, attributes)
-  const size = winogradSize(g, x.shape[0], attributes.padding)
+  const variant = winogradVariant(g, attributes, [g.outHeight, g.outWidth])
   const operands = { x: x.pointer, dy: dy.pointer, dw: output.pointer }
-  if (size && g.inChannels % 8 === 0 && g.outChannels % 4 === 0) winogradWeightGrad(heap, size, operands)
+  if (variant) winogradWeightGrad(heap, variant, forwardSize(g, x.shape[0]), operands)
   else directWeightGrad(heap, g, x.shape[0], operands)
   return true
 }

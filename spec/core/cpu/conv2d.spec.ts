@@ -60,8 +60,8 @@ const base: ConvCase = {
 }
 
 describe('cpu conv2d, directly', () => {
-  beforeAll(() => setWinograd(false))
-  afterAll(() => setWinograd(true))
+  beforeAll(() => setWinograd('off'))
+  afterAll(() => setWinograd('auto'))
 
   it('should equal the float64 definition, forward and both gradients, for any geometry', () => {
     fc.assert(

@@ -135,9 +135,9 @@ export class FunctionBuilder {
     const [code, isSimd, align] = memory[name]
     return isSimd ? this.raw(0xfd, ...unsignedLeb(code), align, ...unsignedLeb(offset)) : this.raw(code, align, ...unsignedLeb(offset))
   }
-  /** Stores the first one or two 32-bit lanes of a vector; takes address, value. */
-  storeLanes(count: 1 | 2, offset = 0): this {
-    return this.raw(0xfd, count === 1 ? 0x5a : 0x5b, 2, ...unsignedLeb(offset), 0)
+  /** Stores one 32-bit or one 64-bit lane of a vector, the first unless told; takes address, value. */
+  storeLanes(count: 1 | 2, offset = 0, lane = 0): this {
+    return this.raw(0xfd, count === 1 ? 0x5a : 0x5b, 2, ...unsignedLeb(offset), lane)
   }
   /** memory.copy: takes destination, source, bytes; the ranges may overlap. */
   memoryCopy(): this {

@@ -80,7 +80,7 @@ const emitGather = (m: ModuleBuilder, width: number, consecutive: Consecutive) =
  * Emits `copyPlanes(to, source, planes, height, width, rowPitch, planePitch)`: copies contiguous planes into a padded
  * array, `to` being the first interior element and the pitches (bytes) those of the padded array.
  */
-const emitCopyPlanes = (m: ModuleBuilder) =>
+export const emitCopyPlanes = (m: ModuleBuilder) =>
   m.function(
     'copyPlanes',
     ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],

@@ -1,94 +1,92 @@
 import type { Local, ModuleBuilder } from './assembler.ts'
 import { emitTranspose } from './gemmTranspose.ts'
-import type { BuildOptions } from './link.ts'
-import { LaneTransforms, transformSize } from './winogradTransform.ts'
+import { Lanes } from './lanes.ts'
+import { storeEach } from './winogradTiles.ts'
+import { F4, laneTransforms, type WinogradVariant } from './winogradTransform.ts'
 
 const taps = 9
 
-/** Bytes of scratch of the filter transforms: nine taps and the 3x6 half-transformed values. */
-export const filterScratchBytes = 16 * (taps + 3 * transformSize)
+/** Bytes of scratch of the filter transforms: nine taps and the half-transformed values. */
+export const filterScratchBytes = 16 * (taps + 3 * F4.size)
 
 /**
- * `filterForward` / `filterFlipped(to, weight, rows, columns, rowPitch, columnPitch, frequencyPitch, scratch)`: G w G^T of
- * the 3x3 filters at `weight + row * rowPitch + column * columnPitch` (bytes) into strips of four rows,
- * to[frequency][strip][column][4]. Flipped reads the taps backwards, for the input gradient. Rows that complete the last
- * strip repeat the last row; their results are not used.
+ * `filterForward` / `filterFlipped(to, weight, rows, columns, rowPitch, columnPitch, frequencyPitch,
+ * scratch)`: G w G^T of the 3x3 filters at `weight + row * rowPitch + column * columnPitch` (bytes) into strips of four
+ * rows, to[frequency][strip][column][4]. Rows that complete the last strip repeat the last row; their results are not used.
+ *
+ * Flipped reads the taps backwards, for the input gradient. There columns are far apart and rows are neighbours, so it goes
+ * through all strips with four columns, which fill a cache line of each frequency, before the next four.
  */
-const emitFilter = (m: ModuleBuilder, fma: boolean, flipped: boolean) =>
+export const emitFilter = (m: ModuleBuilder, fma: boolean, { variant, flipped }: { variant: WinogradVariant; flipped: boolean }) =>
   m.function(
     flipped ? 'filterFlipped' : 'filterForward',
     Array.from({ length: 8 }, () => 'i32' as const),
     (f, to, weight, rows, columns, rowPitch, columnPitch, frequencyPitch, scratch) => {
-      const [left, at] = f.locals('i32', 2)
+      const { size } = variant
+      const [left, at, vertical, count, strip, block, rowsLeft, stripPitch, begin] = f.locals('i32', 9)
       const from = f.locals('i32', 4)
-      const read = f.locals('v128', 4)
-      const lanes = f.locals('v128', 4)
-      const temporaries = f.locals('v128', 4)
-      const w = f.locals('v128', 3)
-      const out = f.locals('v128', transformSize)
-      const transforms = new LaneTransforms(f, fma, LaneTransforms.filterUses)
+      const lanes = new Lanes(f, fma)
+      const transforms = laneTransforms(lanes, variant)
       const half = 16 * taps
 
       const readTaps = () => {
         // Three overlapping fours cover the nine taps without reading beyond them.
         for (const start of [0, 4, 5]) {
-          from.forEach((pointer, i) => {
-            f.get(pointer)
-            f.mem('v128Load', 4 * start).set(read[i])
-          })
-          emitTranspose(f, { rows: read, columns: lanes, temporaries })
-          lanes.forEach((lane, i) => {
-            const tap = flipped ? taps - 1 - start - i : start + i
-            f.get(scratch).get(lane)
-            f.mem('v128Store', 16 * tap)
-          })
+          const read = from.map(pointer => lanes.load(pointer, 4 * start))
+          const columns = f.locals('v128', 4)
+          emitTranspose(f, { rows: read, columns, temporaries: f.locals('v128', 4) })
+          storeEach(lanes, scratch, columns, i => 16 * (flipped ? taps - 1 - start - i : start + i))
         }
       }
+      const next = (pointer: Local, by: Local) => f.get(pointer).get(by).op('i32Add').set(pointer)
+      const oneFilter = () => {
+        readTaps()
+        for (let kx = 0; kx < 3; kx++) {
+          const column = [0, 1, 2].map(ky => lanes.load(scratch, 16 * (3 * ky + kx)))
+          storeEach(lanes, scratch, transforms.filter(column), j => half + 16 * (3 * j + kx))
+        }
+        for (let j = 0; j < size; j++) {
+          const row = [0, 1, 2].map(kx => lanes.load(scratch, half + 16 * (3 * j + kx)))
+          // Frequencies are stored with the horizontal one slowest, so a row of them is \`size\` pitches apart.
+          f.get(to).get(frequencyPitch).i32(j).op('i32Mul').op('i32Add').set(at)
+          for (const value of transforms.filter(row)) {
+            lanes.store(at, value)
+            next(at, vertical)
+          }
+        }
+      }
+      f.get(frequencyPitch).i32(size).op('i32Mul').set(vertical)
+      f.get(columns).i32(4).op('i32Shl').set(stripPitch).get(to).set(begin)
       f.loop(() => {
-        f.get(weight).set(from[0])
-        for (let i = 1; i < 4; i++)
-          f.get(from[i - 1])
-            .get(rowPitch)
-            .i32(0)
-            .get(rows)
-            .i32(i)
-            .op('i32GtS')
-            .op('select')
-            .op('i32Add')
-            .set(from[i])
-        f.get(columns).set(left)
+        f.get(columns).set(count)
+        if (flipped) f.get(columns).i32(4).get(columns).i32(4).op('i32LtS').op('select').set(count)
+        f.get(weight).set(block).get(rows).set(rowsLeft).get(to).set(strip)
         f.loop(() => {
-          readTaps()
-          for (let kx = 0; kx < 3; kx++) {
-            w.forEach((value, ky) => {
-              f.get(scratch)
-              f.mem('v128Load', 16 * (3 * ky + kx)).set(value)
-            })
-            transforms.filter(w, out)
-            out.forEach((value, j) => {
-              f.get(scratch).get(value)
-              f.mem('v128Store', half + 16 * (3 * j + kx))
-            })
-          }
-          for (let j = 0; j < transformSize; j++) {
-            w.forEach((value, kx) => {
-              f.get(scratch)
-              f.mem('v128Load', half + 16 * (3 * j + kx)).set(value)
-            })
-            transforms.filter(w, out)
-            // Frequencies are stored with the horizontal one slowest, so a row of them is six pitches apart.
-            f.get(to).get(frequencyPitch).i32(j).op('i32Mul').op('i32Add').set(at)
-            for (const value of out) {
-              f.get(at).get(value).mem('v128Store')
-              f.get(frequencyPitch).i32(transformSize).op('i32Mul').get(at).op('i32Add').set(at)
-            }
-          }
-          f.increment(to, 16)
-          for (const pointer of from) f.get(pointer).get(columnPitch).op('i32Add').set(pointer)
-          f.get(left).i32(1).op('i32Sub').tee(left).branchIf(0)
+          f.get(block).set(from[0])
+          for (let i = 1; i < 4; i++)
+            f.get(from[i - 1])
+              .get(rowPitch)
+              .i32(0)
+              .get(rowsLeft)
+              .i32(i)
+              .op('i32GtS')
+              .op('select')
+              .op('i32Add')
+              .set(from[i])
+          f.get(strip).set(to).get(count).set(left)
+          f.loop(() => {
+            oneFilter()
+            f.increment(to, 16)
+            for (const pointer of from) next(pointer, columnPitch)
+            f.get(left).i32(1).op('i32Sub').tee(left).branchIf(0)
+          })
+          next(strip, stripPitch)
+          f.get(rowPitch).i32(2).op('i32Shl').get(block).op('i32Add').set(block)
+          f.get(rowsLeft).i32(4).op('i32Sub').tee(rowsLeft).i32(0).op('i32GtS').branchIf(0)
         })
-        f.get(rowPitch).i32(2).op('i32Shl').get(weight).op('i32Add').set(weight)
-        f.get(rows).i32(4).op('i32Sub').tee(rows).i32(0).op('i32GtS').branchIf(0)
+        f.get(count).get(columnPitch).op('i32Mul').get(weight).op('i32Add').set(weight)
+        f.get(begin).get(count).i32(4).op('i32Shl').op('i32Add').tee(begin).set(to)
+        f.get(columns).get(count).op('i32Sub').tee(columns).branchIf(0)
       })
     },
   )
@@ -97,56 +95,46 @@ const emitFilter = (m: ModuleBuilder, fma: boolean, flipped: boolean) =>
  * `filterAdjoint(dw, products, panels, rows, rowPitch, panelPitch, frequencyPitch, scratch)`: G^T m G of the summed
  * products [frequency][panel][row][8] (lanes are input channels) into dw[row][channel][9], rows `rowPitch` bytes apart.
  */
-const emitFilterAdjoint = (m: ModuleBuilder, fma: boolean) =>
+export const emitFilterAdjoint = (m: ModuleBuilder, fma: boolean, variant: WinogradVariant) =>
   m.function(
     'filterAdjoint',
     Array.from({ length: 8 }, () => 'i32' as const),
     (f, dw, products, panels, rows, rowPitch, panelPitch, frequencyPitch, scratch) => {
+      const { size } = variant
       const [left, to, from, at, half] = f.locals('i32', 5)
-      const m6 = f.locals('v128', transformSize)
-      const w = f.locals('v128', taps)
-      const lanes = f.locals('v128', 4)
-      const temporaries = f.locals('v128', 4)
-      const transforms = new LaneTransforms(f, fma, LaneTransforms.filterUses)
-      const storeTaps = () => {
-        for (const start of [0, 4]) {
-          emitTranspose(f, { rows: w.slice(start, start + 4), columns: lanes, temporaries })
-          lanes.forEach((lane, i) => {
-            f.get(to).get(lane)
-            f.mem('v128Store', 4 * (taps * i + start))
-          })
-        }
-        for (let i = 0; i < 4; i++) {
-          f.get(to).get(w[8]).extractLane(i)
-          f.mem('f32Store', 4 * (taps * i + 8))
-        }
-      }
+      const lanes = new Lanes(f, fma)
+      const transforms = laneTransforms(lanes, variant)
       const next = (pointer: Local, by: Local) => f.get(pointer).get(by).op('i32Add').set(pointer)
+      const storeTaps = (w: readonly Local[]) => {
+        for (const start of [0, 4]) {
+          const channels = f.locals('v128', 4)
+          emitTranspose(f, { rows: w.slice(start, start + 4), columns: channels, temporaries: f.locals('v128', 4) })
+          storeEach(lanes, to, channels, i => 4 * (taps * i + start))
+        }
+        for (let i = 0; i < 4; i++)
+          f.get(to)
+            .get(w[8])
+            .storeLanes(1, 4 * (taps * i + 8), i)
+      }
       f.loop(() => {
         f.get(rows).set(left).get(dw).set(to).get(products).set(from)
         f.loop(() => {
           f.i32(2).set(half)
           f.loop(() => {
             f.get(from).set(at)
-            for (let i = 0; i < transformSize; i++) {
-              for (const value of m6) {
-                f.get(at).mem('v128Load').set(value)
+            for (let i = 0; i < size; i++) {
+              const column = Array.from({ length: size }, () => {
+                const value = lanes.load(at)
                 next(at, frequencyPitch)
-              }
-              transforms.filterAdjoint(m6, w)
-              for (let ky = 0; ky < 3; ky++) {
-                f.get(scratch).get(w[ky])
-                f.mem('v128Store', 16 * (ky * transformSize + i))
-              }
-            }
-            for (let ky = 0; ky < 3; ky++) {
-              m6.forEach((value, i) => {
-                f.get(scratch)
-                f.mem('v128Load', 16 * (ky * transformSize + i)).set(value)
+                return value
               })
-              transforms.filterAdjoint(m6, w.slice(3 * ky, 3 * ky + 3))
+              storeEach(lanes, scratch, transforms.filterAdjoint(column), ky => 16 * (ky * size + i))
             }
-            storeTaps()
+            storeTaps(
+              [0, 1, 2].flatMap(ky =>
+                transforms.filterAdjoint(Array.from({ length: size }, (_, i) => lanes.load(scratch, 16 * (ky * size + i)))),
+              ),
+            )
             f.increment(from, 16).increment(to, 4 * 4 * taps)
             f.get(half).i32(1).op('i32Sub').tee(half).branchIf(0)
           })
@@ -160,10 +148,3 @@ const emitFilterAdjoint = (m: ModuleBuilder, fma: boolean) =>
       })
     },
   )
-
-/** Emits `filterForward`, `filterFlipped` and `filterAdjoint`. */
-export const buildWinogradFilter = (m: ModuleBuilder, { fma }: BuildOptions): void => {
-  emitFilter(m, fma, false)
-  emitFilter(m, fma, true)
-  emitFilterAdjoint(m, fma)
-}

@@ -1,22 +1,25 @@
 import type { FunctionBuilder, Local, ModuleBuilder } from './assembler.ts'
 import { emitTranspose } from './gemmTranspose.ts'
-import { LaneTransforms, transformSize } from './winogradTransform.ts'
+import { Lanes } from './lanes.ts'
+import { F4, type LaneTransform, laneTransforms, type WinogradVariant } from './winogradTransform.ts'
 
 /**
  * The two-dimensional tile transforms, four tiles (lanes) at a time. Each is called for `groups` lane groups and, within a
  * group, for `inner` steps (channels, or groups of channels). Group g, step s uses the transformed values at
  *
- *   transformed + (g >> 1) * pairPitch + (g & 1) * 16 + s * innerPitch + (6 i + j) * frequencyPitch,   i, j < 6
+ *   transformed + (g >> 1) * pairPitch + (g & 1) * 16 + s * innerPitch + (size i + j) * frequencyPitch,   i, j < size
  *
  * i the horizontal and j the vertical frequency: two groups make one panel of eight columns, or one strip of four each.
  */
 
 /** Bytes of scratch for one lane group between the two passes of a transform. */
-export const tileScratchBytes = 16 * transformSize * transformSize
+export const tileScratchBytes = 16 * F4.size * F4.size
 
 /** An input group's table: four byte offsets, then masks that keep the left column, right column, top and bottom row. */
 export const inputTableInts = 20
 export const outputTableInts = 4
+/** An output gradient's: four byte offsets, the mask of the columns that count, and that of the rows. */
+export const adjointTableInts = 12
 
 export const advance = (f: FunctionBuilder, pointer: Local, by: Local) => f.get(pointer).get(by).op('i32Add').set(pointer)
 
@@ -52,73 +55,77 @@ export const overGroups = (
 
 export const countDown = (f: FunctionBuilder, counter: Local) => f.get(counter).i32(1).op('i32Sub').tee(counter).branchIf(0)
 
-/** Second pass: transforms the columns that the first pass left in `scratch` and stores them at all 36 frequencies. */
+/** Sets a pointer per lane to `base` plus the lane's offset in the table. */
+export const lanePointers = (f: FunctionBuilder, { base, table, pointers }: { base: Local; table: Local; pointers: Local[] }) =>
+  pointers.forEach((pointer, lane) => {
+    f.get(base).get(table)
+    f.mem('i32Load', 4 * lane)
+      .op('i32Add')
+      .set(pointer)
+  })
+
+/** Stores the i-th value at `pointer + offsetOf(i)`. */
+export const storeEach = (lanes: Lanes, pointer: Local, values: readonly Local[], offsetOf: (i: number) => number) => {
+  for (const [i, value] of values.entries()) lanes.store(pointer, value, offsetOf(i))
+}
+
+/** Second pass: transforms the columns that the first pass left in `scratch` and stores them at all frequencies. */
 export const storeFrequencies = (
-  f: FunctionBuilder,
-  { scratch, to, pitch, length }: { scratch: Local; to: Local; pitch: Local; length: number },
-  transform: (column: Local[], out: Local[]) => void,
+  lanes: Lanes,
+  { scratch, to, pitch, columns, length }: { scratch: Local; to: Local; pitch: Local; columns: number; length: number },
+  transform: LaneTransform,
 ) => {
-  const column = f.locals('v128', length)
-  const out = f.locals('v128', transformSize)
-  for (let i = 0; i < transformSize; i++) {
-    column.forEach((value, row) => {
-      f.get(scratch)
-      f.mem('v128Load', 16 * (i * length + row)).set(value)
-    })
-    transform(column, out)
-    for (const value of out) {
-      f.get(to).get(value).mem('v128Store')
-      advance(f, to, pitch)
+  for (let i = 0; i < columns; i++) {
+    const column = Array.from({ length }, (_, row) => lanes.load(scratch, 16 * (i * length + row)))
+    for (const value of transform(column)) {
+      lanes.store(to, value)
+      advance(lanes.f, to, pitch)
     }
   }
 }
 
+/** Columns 0 to `size` of the four lanes' rows at `from`, each a vector over the lanes. */
+const loadColumns = (lanes: Lanes, from: readonly Local[], size: number): Local[] => {
+  const columns = lanes.f.locals('v128', 4)
+  const rows = from.map(pointer => lanes.load(pointer))
+  emitTranspose(lanes.f, { rows, columns, temporaries: lanes.f.locals('v128', 4) })
+  if (size === 4) return columns
+  // Of the later four only the last two columns are new: the upper half of a transpose.
+  const later = from.map(pointer => lanes.load(pointer, 8))
+  const low = lanes.shuffle(later[0], later[1], [2, 6, 3, 7])
+  const high = lanes.shuffle(later[2], later[3], [2, 6, 3, 7])
+  return [...columns, lanes.shuffle(low, high, [0, 1, 4, 5]), lanes.shuffle(low, high, [2, 3, 6, 7])]
+}
+
 /**
  * `tileInput(transformed, source, table, groups, inner, innerPitch, sourcePitch, pairPitch, frequencyPitch, rowBytes,
- * scratch)`: B^T d B of the 6x6 patches whose origin (one left of the tile, in the tile's first row) is
- * `source + offset`; step s reads `s * sourcePitch` further on. Columns and rows outside the image are masked to zero;
- * rows outside are never read, columns outside are (four bytes before the first and after the last row).
+ * scratch)`: B^T d B of the patches whose second row begins at `source + offset`; step s reads `s * sourcePitch` further
+ * on. The outermost columns and rows are masked to zero where they lie outside the image; rows outside are never read,
+ * columns outside are (four bytes before the first and after the last row).
  */
-export const emitTileInput = (m: ModuleBuilder, fma: boolean) =>
+export const emitTileInput = (m: ModuleBuilder, fma: boolean, variant: WinogradVariant) =>
   m.function(
     'tileInput',
     Array.from({ length: 11 }, () => 'i32' as const),
     (f, transformed, source, table, groups, inner, innerPitch, sourcePitch, pairPitch, frequencyPitch, rowBytes, scratch) => {
+      const { size } = variant
       const [left, to, place] = f.locals('i32', 3)
       const first = f.locals('i32', 4)
       const top = f.locals('i32', 4)
       const bottom = f.locals('i32', 4)
       const from = f.locals('i32', 4)
-      const [keepLeft, keepRight, keepTop, keepBottom] = f.locals('v128', 4)
-      const rows = f.locals('v128', 4)
-      const temporaries = f.locals('v128', 4)
-      const d = f.locals('v128', 6)
-      const out = f.locals('v128', 6)
-      const transforms = new LaneTransforms(f, fma, LaneTransforms.inputUses)
-      const keep = (value: Local, mask: Local) => f.get(value).get(mask).simd('v128And').set(value)
-
-      const loadRow = () => {
-        from.forEach((pointer, i) => {
-          f.get(pointer).mem('v128Load').set(rows[i])
-        })
-        emitTranspose(f, { rows, columns: d, temporaries })
-        from.forEach((pointer, i) => {
-          f.get(pointer).mem('v128Load', 8).set(rows[i])
-        })
-        // Only the last two columns are new: the upper half of a transpose.
-        f.get(rows[0]).get(rows[1]).shuffle32([2, 6, 3, 7]).set(temporaries[0])
-        f.get(rows[2]).get(rows[3]).shuffle32([2, 6, 3, 7]).set(temporaries[1])
-        f.get(temporaries[0]).get(temporaries[1]).shuffle32([0, 1, 4, 5]).set(d[4])
-        f.get(temporaries[0]).get(temporaries[1]).shuffle32([2, 3, 6, 7]).set(d[5])
-        keep(d[0], keepLeft)
-        keep(d[5], keepRight)
-      }
+      const masks = f.locals('v128', 4)
+      const [keepLeft, keepRight, keepTop, keepBottom] = masks
+      const lanes = new Lanes(f, fma)
+      const transforms = laneTransforms(lanes, variant)
+      const keep = (value: Local, mask: Local) => lanes.op('v128And', value, mask)
 
       overGroups(f, { transformed, table, groups, pairPitch, tableInts: inputTableInts }, () => {
-        ;[keepLeft, keepRight, keepTop, keepBottom].forEach((mask, i) => {
+        masks.forEach((mask, i) => {
           f.get(table)
           f.mem('v128Load', 16 * (i + 1)).set(mask)
         })
+        lanePointers(f, { base: source, table, pointers: first })
         for (let lane = 0; lane < 4; lane++) {
           const masked = (mask: number) => {
             f.get(table)
@@ -127,34 +134,32 @@ export const emitTileInput = (m: ModuleBuilder, fma: boolean) =>
               .get(rowBytes)
               .op('i32And')
           }
-          f.get(source).get(table)
-          f.mem('i32Load', 4 * lane)
-            .op('i32Add')
-            .set(first[lane])
           f.get(first[lane])
           masked(3).op('i32Sub').set(top[lane])
-          f.get(first[lane]).get(rowBytes).i32(3).op('i32Mul').op('i32Add')
+          f.get(first[lane])
+            .get(rowBytes)
+            .i32(size - 3)
+            .op('i32Mul')
+            .op('i32Add')
           masked(4).op('i32Add').set(bottom[lane])
         }
         f.get(inner).set(left).get(transformed).set(place)
         f.loop(() => {
-          for (let row = 0; row < transformSize; row++) {
-            const starts = row === 0 ? top : row === 1 ? first : row === 5 ? bottom : undefined
+          for (let row = 0; row < size; row++) {
+            const starts = row === 0 ? top : row === 1 ? first : row === size - 1 ? bottom : undefined
             from.forEach((pointer, i) => {
               if (starts) f.get(starts[i]).set(pointer)
               else advance(f, pointer, rowBytes)
             })
-            loadRow()
-            transforms.input(d, out)
-            if (row === 0) for (const value of out) keep(value, keepTop)
-            if (row === 5) for (const value of out) keep(value, keepBottom)
-            out.forEach((value, i) => {
-              f.get(scratch).get(value)
-              f.mem('v128Store', 16 * (i * transformSize + row))
-            })
+            const columns = loadColumns(lanes, from, size)
+            columns[0] = keep(columns[0], keepLeft)
+            columns[size - 1] = keep(columns[size - 1], keepRight)
+            const outside = row === 0 ? keepTop : row === size - 1 ? keepBottom : undefined
+            const values = transforms.input(columns).map(value => (outside ? keep(value, outside) : value))
+            storeEach(lanes, scratch, values, i => 16 * (i * size + row))
           }
           f.get(place).set(to)
-          storeFrequencies(f, { scratch, to, pitch: frequencyPitch, length: transformSize }, (column, o) => transforms.input(column, o))
+          storeFrequencies(lanes, { scratch, to, pitch: frequencyPitch, columns: size, length: size }, transforms.input)
           for (const pointer of [...first, ...top, ...bottom]) advance(f, pointer, sourcePitch)
           advance(f, place, innerPitch)
           countDown(f, left)

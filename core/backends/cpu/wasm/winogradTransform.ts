@@ -1,145 +1,160 @@
-import type { FunctionBuilder, Local } from './assembler.ts'
+import type { Local } from './assembler.ts'
+import type { Lanes } from './lanes.ts'
 
 /**
- * The one-dimensional transforms of Winograd's F(4, 3): four outputs of a three-tap filter by six multiplications, as
- * y = A^T [(G w) * (B^T d)] (Winograd 1980; Lavin and Gray, arXiv 1509.09308). They come from interpolation at the points
- * 0, +-p, +-q, infinity. With p = sqrt(1/2), q = sqrt(2) the rounding error in float32 is about a fifth of that with the
- * usual 0, +-1, +-2, because the powers of the points that the matrices hold stay nearer to one.
+ * The one-dimensional transforms of Winograd's F(m, 3): m outputs of a three-tap filter by m + 2 multiplications, as
+ * y = A^T [(G w) * (B^T d)] (Winograd 1980; Lavin and Gray, arXiv 1509.09308). They interpolate at 0, at pairs of points
+ * +-t, and at infinity, N(t) being the product of t's differences to the other finite points:
  *
- *   B^T row 0:      p^2 q^2 d0 - (p^2 + q^2) d2 + d4           (row 5 the same from d1)
- *   B^T rows +-p:   (d4 - q^2 d2) +- p (d3 - q^2 d1)           (rows +-q with p and q exchanged)
- *   A^T row i:      sum over points t of t^i m(t), infinity adding to row 3
- *   G rows +-p:     (w0 +- p w1 + p^2 w2) / (2 p^2 (p^2 - q^2))  (+-q likewise), row 0: w0 / (p^2 q^2), row 5: w2
+ *   B^T row t:         coefficients of the product of (x - s) over the other finite points s (infinity: over all of them)
+ *   A row t, G row t:  [1, t, t^2, ...] and [1, t, t^2] / N(t)    (0: [1, 0, ...]; infinity: [..., 0, 1])
  */
-export const p = Math.SQRT1_2
-export const q = Math.SQRT2
+export interface WinogradVariant {
+  readonly name: 'F4' | 'F2'
+  /** The positive points of the pairs. */
+  readonly points: readonly number[]
+  /** m: outputs of a tile along one axis. */
+  readonly outputs: number
+  /** m + 2: inputs of a tile along one axis, and its frequencies. */
+  readonly size: number
+}
 
-/** Rows of a tile's transform, of its output and of the filter. */
-export const transformSize = 6
-export const outputSize = 4
+/**
+ * F(4, 3). With the points sqrt(1/2) and sqrt(2) the rounding error in float32 is about a fifth of that with the usual 1
+ * and 2, because the powers of the points that the matrices hold stay nearer to one.
+ */
+export const F4: WinogradVariant = { name: 'F4', points: [Math.SQRT1_2, Math.SQRT2], outputs: 4, size: 6 }
 
-const normP = 2 * p ** 2 * (p ** 2 - q ** 2)
-const normQ = 2 * q ** 2 * (q ** 2 - p ** 2)
-const pairs = [
-  { first: 1, point: p, other: q, norm: normP },
-  { first: 3, point: q, other: p, norm: normQ },
-] as const
+/** F(2, 3): fewer savings, but no multiplication in the transforms of the tiles, so hardly more rounding than the direct sum. */
+export const F2: WinogradVariant = { name: 'F2', points: [1], outputs: 2, size: 4 }
 
-/** Exact where the square of a root is meant: p^2 q^2 = 1, p^2 = 1/2, q^2 = 2. */
+/** A matrix by its rows: of the point 0, of each pair +-t (`even` +- t `odd`, by column), and of infinity. */
+interface PointMatrix {
+  readonly zero: readonly number[]
+  readonly pairs: readonly { readonly t: number; readonly even: readonly number[]; readonly odd: readonly number[] }[]
+  readonly infinity: readonly number[]
+}
+
+/** Exact where the square of a root is meant: twelfths. */
 const clean = (value: number) => (Math.abs(value * 12 - Math.round(value * 12)) < 1e-9 ? Math.round(value * 12) / 12 : value)
 
-/** Arithmetic on vectors of four lanes, each lane its own tile (or channel). Constants live in locals set beforehand. */
-export class LaneTransforms {
-  private readonly constants = new Map<number, Local>()
-  private readonly temporaries: readonly Local[]
+/** Coefficients of the product of (x^2 - t^2), lowest power first, after multiplication with x^shift; `length` of them. */
+const evenPolynomial = (points: readonly number[], shift: number, length: number): number[] => {
+  let coefficients = [1]
+  for (const t of points) coefficients = [0, 0, ...coefficients].map((c, i) => clean(c - t * t * (coefficients[i] ?? 0)))
+  return Array.from({ length }, (_, i) => coefficients[i - shift] ?? 0)
+}
 
-  constructor(
-    private readonly f: FunctionBuilder,
-    private readonly fma: boolean,
-    uses: readonly number[],
-  ) {
-    for (const value of uses.map(clean)) {
-      if (this.constants.has(value)) continue
-      const local = f.local('v128')
-      f.f32x4(value).set(local)
-      this.constants.set(value, local)
-    }
-    this.temporaries = f.locals('v128', 4)
+const unit = (length: number, at: number) => Array.from({ length }, (_, i) => (i === at ? 1 : 0))
+
+/** B^T. Row 0 has the sign that makes its N(0) one: the points' squares multiply to one. */
+const inputMatrix = ({ points, size }: WinogradVariant): PointMatrix => {
+  const sign = points.length % 2 === 0 ? 1 : -1
+  return {
+    zero: evenPolynomial(points, 0, size).map(c => sign * c),
+    pairs: points.map(t => {
+      const others = points.filter(s => s !== t)
+      return { t, even: evenPolynomial(others, 2, size), odd: evenPolynomial(others, 1, size) }
+    }),
+    infinity: evenPolynomial(points, 1, size),
   }
+}
 
-  private constant(value: number): Local {
-    const local = this.constants.get(clean(value))
-    if (!local) throw new Error(`winograd transform: the constant ${value} was not declared; add it to the uses`)
-    return local
-  }
+/** A or, divided by the norms, G: powers of the points in `columns` columns. */
+const powerMatrix = ({ points }: WinogradVariant, columns: number, norm: (t: number) => number): PointMatrix => ({
+  zero: unit(columns, 0),
+  pairs: points.map(t => ({
+    t,
+    even: Array.from({ length: columns }, (_, i) => (i % 2 === 0 ? clean(t ** i / norm(t)) : 0)),
+    odd: Array.from({ length: columns }, (_, i) => (i % 2 === 1 ? clean(t ** (i - 1) / norm(t)) : 0)),
+  })),
+  infinity: unit(columns, columns - 1),
+})
 
-  /** Pushes z + x * k. */
-  private multiplyAdd(x: Local, k: number, z: Local): FunctionBuilder {
-    const { f } = this
-    if (clean(k) === 1) return f.get(z).get(x).simd('f32x4Add')
-    if (this.fma) return f.get(x).get(this.constant(k)).get(z).simd('f32x4RelaxedMadd')
-    return f.get(z).get(x).get(this.constant(k)).simd('f32x4Mul').simd('f32x4Add')
-  }
+/** N(t) = t * 2t * product of (t^2 - s^2) over the other pairs. */
+const normOf = (points: readonly number[], t: number) =>
+  points.filter(s => s !== t).reduce((product, s) => product * (t * t - s * s), 2 * t * t)
 
-  /** Pushes x * k. */
-  private multiply(x: Local, k: number): FunctionBuilder {
-    return clean(k) === 1 ? this.f.get(x) : this.f.get(x).get(this.constant(k)).simd('f32x4Mul')
-  }
+type Term = readonly [coefficient: number, x: Local]
 
-  /** sum = x + y, difference = x - y. */
-  private butterfly(x: Local, y: Local, sum: Local, difference: Local): void {
-    this.f.get(x).get(y).simd('f32x4Add').set(sum).get(x).get(y).simd('f32x4Sub').set(difference)
-  }
+/** The sum of coefficient times x; coefficients of one cost an addition only. */
+const combine = (lanes: Lanes, terms: readonly Term[]): Local => {
+  const used = terms.filter(([k]) => k !== 0)
+  const start = Math.max(
+    0,
+    used.findIndex(([k]) => k === 1),
+  )
+  const [k0, x0] = used[start]
+  let total = k0 === 1 ? x0 : lanes.mul(x0, lanes.constant(k0))
+  used.forEach(([k, x], i) => {
+    if (i === start) return
+    if (k === 1) total = lanes.add(total, x)
+    else if (k === -1) total = lanes.sub(total, x)
+    else total = lanes.mulAdd(x, lanes.constant(k), total)
+  })
+  return total
+}
 
-  static readonly inputUses = [-(p ** 2 + q ** 2), ...pairs.flatMap(({ point, other }) => [-(other ** 2), point, -point])]
+/** M x: the parts of a pair of rows that are even and odd in the point are computed once. */
+const byRows = (lanes: Lanes, matrix: PointMatrix, x: readonly Local[]): Local[] => {
+  const row = (coefficients: readonly number[]) =>
+    combine(
+      lanes,
+      coefficients.map((k, i) => [k, x[i]]),
+    )
+  const pairs = matrix.pairs.flatMap(({ t, even, odd }) => {
+    const columns = odd.flatMap((k, i) => (k === 0 ? [] : [i]))
+    const single = columns.length === 1
+    const [scale, o] = single ? [t * odd[columns[0]], x[columns[0]]] : [t, row(odd)]
+    const e = row(even)
+    return [combine(lanes, [[1, e], [scale, o]]), combine(lanes, [[1, e], [-scale, o]])] // biome-ignore format: the pair
+  })
+  return [row(matrix.zero), ...pairs, row(matrix.infinity)]
+}
 
-  /** out = B^T d. */
-  input(d: readonly Local[], out: readonly Local[]): void {
-    const [even, odd] = this.temporaries
-    for (const { first, point, other } of pairs) {
-      this.multiplyAdd(d[2], -(other ** 2), d[4]).set(even)
-      this.multiplyAdd(d[1], -(other ** 2), d[3]).set(odd)
-      this.multiplyAdd(odd, point, even).set(out[first])
-      this.multiplyAdd(odd, -point, even).set(out[first + 1])
-    }
-    this.multiplyAdd(d[2], -(p ** 2 + q ** 2), d[4]).set(even)
-    this.multiplyAdd(d[3], -(p ** 2 + q ** 2), d[5]).set(odd)
-    this.f.get(d[0]).get(even).simd('f32x4Add').set(out[0])
-    this.f.get(d[1]).get(odd).simd('f32x4Add').set(out[5])
-  }
+/** M^T x: the sum of a pair goes to the even rows of the result, its difference to the odd ones. */
+const byColumns = (lanes: Lanes, matrix: PointMatrix, x: readonly Local[]): Local[] => {
+  const folded = matrix.pairs.map((_, i) => ({
+    sum: lanes.add(x[2 * i + 1], x[2 * i + 2]),
+    difference: lanes.sub(x[2 * i + 1], x[2 * i + 2]),
+  }))
+  return matrix.zero.map((k, column) =>
+    combine(lanes, [
+      [k, x[0]],
+      [matrix.infinity[column], x[x.length - 1]],
+      ...matrix.pairs.flatMap<Term>(({ t, even, odd }, i) => [
+        [even[column], folded[i].sum],
+        [t * odd[column], folded[i].difference],
+      ]),
+    ]),
+  )
+}
 
-  static readonly outputUses = pairs.flatMap(({ point }) => [point, point ** 2, point ** 3])
+export type LaneTransform = (x: readonly Local[]) => Local[]
 
-  /** out = A^T m. */
-  output(m: readonly Local[], out: readonly Local[]): void {
-    const [sumP, differenceP, sumQ, differenceQ] = this.temporaries
-    this.butterfly(m[1], m[2], sumP, differenceP)
-    this.butterfly(m[3], m[4], sumQ, differenceQ)
-    this.f.get(sumP).get(sumQ).simd('f32x4Add').get(m[0]).simd('f32x4Add').set(out[0])
-    this.multiply(differenceP, p).set(out[1])
-    this.multiplyAdd(differenceQ, q, out[1]).set(out[1])
-    this.multiply(sumP, p ** 2).set(out[2])
-    this.multiplyAdd(sumQ, q ** 2, out[2]).set(out[2])
-    this.multiplyAdd(differenceP, p ** 3, m[5]).set(out[3])
-    this.multiplyAdd(differenceQ, q ** 3, out[3]).set(out[3])
-  }
+/** The transforms as code for four lanes, each lane its own tile (or channel). */
+export interface LaneTransforms {
+  /** B^T d: `size` values from `size`. */
+  readonly input: LaneTransform
+  /** A^T m: `outputs` values from `size`. */
+  readonly output: LaneTransform
+  /** A y, the adjoint of `output`. */
+  readonly outputAdjoint: LaneTransform
+  /** G w: `size` values from three. */
+  readonly filter: LaneTransform
+  /** G^T m, the adjoint of `filter`. */
+  readonly filterAdjoint: LaneTransform
+}
 
-  /** out = A y, the adjoint of `output`. */
-  outputAdjoint(y: readonly Local[], out: readonly Local[]): void {
-    const [even, odd] = this.temporaries
-    this.f.get(y[0]).set(out[0]).get(y[3]).set(out[5])
-    for (const { first, point } of pairs) {
-      this.multiplyAdd(y[2], point ** 2, y[0]).set(even)
-      this.multiply(y[1], point).set(odd)
-      this.multiplyAdd(y[3], point ** 3, odd).set(odd)
-      this.butterfly(even, odd, out[first], out[first + 1])
-    }
-  }
-
-  static readonly filterUses = pairs.flatMap(({ point, norm }) => [1 / norm, point / norm, point ** 2 / norm])
-
-  /** out = G w. */
-  filter(w: readonly Local[], out: readonly Local[]): void {
-    const [even, odd] = this.temporaries
-    this.f.get(w[0]).set(out[0]).get(w[2]).set(out[5])
-    for (const { first, point, norm } of pairs) {
-      this.multiply(w[0], 1 / norm).set(even)
-      this.multiplyAdd(w[2], point ** 2 / norm, even).set(even)
-      this.multiply(w[1], point / norm).set(odd)
-      this.butterfly(even, odd, out[first], out[first + 1])
-    }
-  }
-
-  /** out = G^T m, the adjoint of `filter`. */
-  filterAdjoint(m: readonly Local[], out: readonly Local[]): void {
-    const [sumP, differenceP, sumQ, differenceQ] = this.temporaries
-    this.butterfly(m[1], m[2], sumP, differenceP)
-    this.butterfly(m[3], m[4], sumQ, differenceQ)
-    this.multiplyAdd(sumP, 1 / normP, m[0]).set(out[0])
-    this.multiplyAdd(sumQ, 1 / normQ, out[0]).set(out[0])
-    this.multiply(differenceP, p / normP).set(out[1])
-    this.multiplyAdd(differenceQ, q / normQ, out[1]).set(out[1])
-    this.multiplyAdd(sumP, p ** 2 / normP, m[5]).set(out[2])
-    this.multiplyAdd(sumQ, q ** 2 / normQ, out[2]).set(out[2])
+export const laneTransforms = (lanes: Lanes, variant: WinogradVariant): LaneTransforms => {
+  const b = inputMatrix(variant)
+  const a = powerMatrix(variant, variant.outputs, () => 1)
+  const g = powerMatrix(variant, 3, t => normOf(variant.points, t))
+  return {
+    input: d => byRows(lanes, b, d),
+    output: m => byColumns(lanes, a, m),
+    outputAdjoint: y => byRows(lanes, a, y),
+    filter: w => byRows(lanes, g, w),
+    filterAdjoint: m => byColumns(lanes, g, m),
   }
 }

@@ -1,0 +1,152 @@
+import type { Heap } from '../heap.ts'
+import { divide, onThreads, type Share } from '../threads/onThreads.ts'
+import { copyBytes } from './bulk.ts'
+import { carve, put } from './convScratch.ts'
+import { edgeBytes } from './gemm.ts'
+import type { Linked } from './link.ts'
+import {
+  blockTiles,
+  borderFloats,
+  gapBytes,
+  linkWinograd,
+  scratchBytes,
+  type TileBlock,
+  tileBlocks,
+  type WinogradSize,
+  withBorder,
+} from './winograd.ts'
+import { weightGradPlan } from './winogradPlan.ts'
+import { adjointTableInts, inputTableInts } from './winogradTiles.ts'
+import type { WinogradVariant } from './winogradTransform.ts'
+
+/** Bytes of frequency sums that are used at once where all tiles fit one block: they should not leave the cache. */
+const sumBudgetBytes = 384 * 1024
+const multiplyAddsPerNanosecond = 20
+
+/** Runs `body` with the part of first <= i < end that lies in [from, to), counted from `from`. */
+const within = ({ first, end }: Share, [from, to]: readonly [number, number], body: (first: number, count: number) => void): void => {
+  const [start, stop] = [Math.max(first, from), Math.min(end, to)]
+  if (start < stop) body(start - from, stop - start)
+}
+
+/**
+ * dw: [results, sources, 3, 3] from x: [images, sources, height, width] and dy: [images, results, outHeight, outWidth]; the
+ * exact adjoint of the transforms of the convolution. Sums over blocks of tiles run in order, whatever the threads.
+ */
+export const winogradWeightGrad = (
+  heap: Heap,
+  variant: WinogradVariant,
+  whole: WinogradSize,
+  { x, dy, dw }: Record<'x' | 'dy' | 'dw', number>,
+): void => {
+  const { sources, results } = whole
+  const frequencies = variant.size ** 2
+  const { blocks, images, restImages } = tileBlocks(whole, variant)
+  const few = blocks.length === 1
+  const panels = Math.ceil(sources / 8)
+  const strips = Math.ceil(results / 4)
+  const length = few ? blocks[0].tiles : blockTiles
+  const [xPitch, dyPitch] = [32 * panels * length + gapBytes, 16 * strips * length + gapBytes]
+  const sumStrips = few ? Math.max(1, Math.floor(sumBudgetBytes / (frequencies * 128 * panels))) : strips
+  const sumPitch = 128 * sumStrips * panels + gapBytes
+  const perImage = Math.max(blockTiles, blocks.reduce((total, block) => total + block.tiles, 0) / whole.images) + 1
+
+  const multiplyAdds = frequencies * length * 32 * panels * strips
+  const transformShares = divide(heap, { units: panels + strips, nanoseconds: 8 * length * (sources + results) })
+  const units = Math.ceil(strips / sumStrips)
+  const productShares = divide(heap, { units: few ? units : strips, nanoseconds: multiplyAdds / multiplyAddsPerNanosecond })
+  const filterShares = few ? [] : divide(heap, { units: results, nanoseconds: 6 * sources * results })
+  const places = Math.max(transformShares.length, productShares.length, filterShares.length)
+  const padded = sources % 8 !== 0
+  const tableBytes = [8 * inputTableInts, 8 * inputTableInts, 4 * adjointTableInts, 4 * adjointTableInts].map(bytes => bytes * perImage)
+  const sumBytes = frequencies * sumPitch
+  const perPlace = [scratchBytes, edgeBytes, few ? sumBytes : 0]
+  const [xTiles, dyTiles, sums, filters, border, ...rest] = carve(heap, [
+    frequencies * xPitch,
+    frequencies * dyPitch,
+    few ? 0 : sumBytes,
+    padded ? 288 * panels * results : 0,
+    4 * borderFloats(whole),
+    ...tableBytes,
+    ...tableBytes,
+    ...Array.from({ length: places }, () => perPlace).flat(),
+  ])
+  const ofShare = ({ index }: Share) => {
+    const [scratch, edge, ownSums] = rest.slice(8 + 3 * index)
+    return { scratch, edge, ownSums }
+  }
+  const linked = linkWinograd(heap, variant)
+  const { size, source } = withBorder(heap, linked, { size: whole, source: x, border })
+  for (const [at, count] of [
+    [0, images],
+    [4, restImages],
+  ]) {
+    if (count === 0) continue
+    const plan = weightGradPlan({ ...size, images: count }, variant)
+    for (const [i, table] of [plan.input, plan.inputRest, plan.output, plan.outputRest].entries()) put(heap, rest[at + i], table)
+  }
+
+  const planeBytes = 4 * size.height * size.width
+  const outPlaneBytes = 4 * size.outHeight * size.outWidth
+  const [panel, strip] = [32 * length, 16 * length]
+  const transform = (wasm: Linked, block: TileBlock, share: Share) => {
+    const { scratch } = ofShare(share)
+    const at = block.rest ? 4 : 0
+    const input = (first: number, count: number, table: number) => {
+      const from = source + (block.firstImage * sources + 8 * first) * planeBytes
+      const steps = [2 * block.tiles, count, panel, 8 * planeBytes, 32, xPitch, 4 * size.width]
+      wasm.tileInput(xTiles + first * panel, from, table + 8 * block.firstTile * inputTableInts, ...steps, scratch)
+    }
+    const output = (first: number, count: number, table: number) => {
+      const from = dy + (block.firstImage * results + 4 * first) * outPlaneBytes
+      const steps = [block.tiles, count, strip, 4 * outPlaneBytes, 32, dyPitch, 4 * size.outWidth]
+      wasm.tileOutputAdjoint(dyTiles + first * strip, from, table + 4 * block.firstTile * adjointTableInts, ...steps, scratch)
+    }
+    const [wholePanels, wholeStrips] = [Math.floor(sources / 8), Math.floor(results / 4)]
+    within(share, [0, wholePanels], (first, count) => input(first, count, rest[at]))
+    within(share, [wholePanels, panels], (first, count) => input(wholePanels + first, count, rest[at + 1]))
+    within(share, [panels, panels + wholeStrips], (first, count) => output(first, count, rest[at + 2]))
+    within(share, [panels + wholeStrips, panels + strips], (first, count) => output(wholeStrips + first, count, rest[at + 3]))
+  }
+  /** Sums of `count` strips from `first` at `to`, whose panels have `rows` rows. */
+  const multiply = (
+    wasm: Linked,
+    { tiles, adding, first, count, to, rows, edge }: Record<'tiles' | 'adding' | 'first' | 'count' | 'to' | 'rows' | 'edge', number>,
+  ) => {
+    const pitches = [frequencies, dyPitch, xPitch, sumPitch]
+    const a = dyTiles + first * strip
+    wasm.gemm(a, xTiles, to, 4 * count, 8 * panels, tiles, strip, panel, 32 * rows, 32, adding, edge, ...pitches)
+  }
+  const [target, targetPitch] = padded ? [filters, 288 * panels] : [dw, 36 * sources]
+  const filtersFrom = (wasm: Linked, at: number, { first, count, rows, scratch }: Record<'first' | 'count' | 'rows' | 'scratch', number>) =>
+    wasm.filterAdjoint(target + first * targetPitch, at, panels, count, targetPitch, 32 * rows, sumPitch, scratch)
+
+  if (few) {
+    const [block] = blocks
+    onThreads(linked, transformShares, (wasm, share) => transform(wasm, block, share))
+    onThreads(linked, productShares, (wasm, share) => {
+      const { edge, scratch, ownSums } = ofShare(share)
+      for (let first = share.first * sumStrips; first < Math.min(strips, share.end * sumStrips); first += sumStrips) {
+        const count = Math.min(sumStrips, strips - first)
+        multiply(wasm, { tiles: block.tiles, adding: 0, first, count, to: ownSums, rows: 4 * count, edge })
+        filtersFrom(wasm, ownSums, { first: 4 * first, count: Math.min(4 * count, results - 4 * first), rows: 4 * count, scratch })
+      }
+    })
+  } else {
+    blocks.forEach((block, i) => {
+      onThreads(linked, transformShares, (wasm, share) => transform(wasm, block, share))
+      onThreads(linked, productShares, (wasm, share) => {
+        const { first, end } = share
+        const to = sums + 128 * first
+        multiply(wasm, { tiles: block.tiles, adding: i, first, count: end - first, to, rows: 4 * strips, edge: ofShare(share).edge })
+      })
+    })
+    onThreads(linked, filterShares, (wasm, share) => {
+      const { first, end } = share
+      filtersFrom(wasm, sums + 32 * first, { first, count: end - first, rows: 4 * strips, scratch: ofShare(share).scratch })
+    })
+  }
+  if (padded)
+    for (let row = 0; row < results; row++)
+      copyBytes(heap, { from: filters + row * targetPitch, to: dw + 36 * sources * row, bytes: 36 * sources })
+}
