@@ -71,7 +71,7 @@ const render = ({ results, versions, absent, reference, provenance }: BenchResul
       ...wrap(`${provenance.cpu.model}, ${provenance.cpu.count} cores, node ${provenance.node}, ${provenance.time}`, width),
       ...named.flatMap(([name, text]) => wrap(`${name} ${text}`, width)),
     ]
-      .map(line => paint('dim', line))
+      .map(line => paint(line.includes('reference BLAS') ? 'yellow' : 'dim', line))
       .join('\n'),
   ].join('\n\n')
 }

@@ -19,9 +19,8 @@ export const canUseThreads = (name: ContestantName): boolean => THREADED.include
 /** Exact versions, installed into a folder of their own. */
 export const PEER_PACKAGES: Readonly<Record<string, string>> = {
   '@jax-js/jax': '0.1.25',
-  '@tensorflow/tfjs-backend-cpu': '4.22.0',
+  '@tensorflow/tfjs': '4.22.0',
   '@tensorflow/tfjs-backend-wasm': '4.22.0',
-  '@tensorflow/tfjs-core': '4.22.0',
   'onnxruntime-node': '1.30.0',
   'onnxruntime-web': '1.30.0',
 }
@@ -55,7 +54,11 @@ export interface ProgramOptions {
 
 /** How to start a contestant; undefined for PyTorch without a Python that has it. */
 export const programOf = (name: ContestantName, { threads, peers, python }: ProgramOptions): Program | undefined => {
-  if (name === 'pytorch') return python === undefined ? undefined : { command: python, args: [driver('pytorch.py'), String(threads)] }
+  if (name === 'pytorch') {
+    // A BLAS with threads of its own does not hear of torch.set_num_threads.
+    const env = { OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads), PYTHONDONTWRITEBYTECODE: '1' }
+    return python === undefined ? undefined : { command: python, args: [driver('pytorch.py'), String(threads)], env }
+  }
   const env = { DBP_THREADS: String(threads), BENCH_CONTESTANT: name, BENCH_PEERS: peers }
   if (name === OURS) return node('dbp.ts', env)
   return node(name.startsWith('tfjs') ? 'tfjs.ts' : name.startsWith('onnx') ? 'onnx.ts' : 'jaxJs.ts', env)

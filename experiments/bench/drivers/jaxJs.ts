@@ -50,8 +50,8 @@ const array = (shape: readonly number[], seed: number, offset = 0): Array_ =>
     )
     .reshape(shape)
 
-const taskOf = (inputs: Arrays, compute: (...inputs: Array_[]) => Array_[]): Task => {
-  const compiled = jax.jit(compute)
+const taskOf = (inputs: Arrays, compute: (...inputs: Array_[]) => Array_[], { jit = true } = {}): Task => {
+  const compiled = jit ? jax.jit(compute) : compute
   const outputs = async (): Promise<Array_[]> => {
     const results = compiled(...inputs.map(each => each.ref))
     await jax.blockUntilReady(results)
@@ -72,11 +72,15 @@ const taskOf = (inputs: Arrays, compute: (...inputs: Array_[]) => Array_[]): Tas
   }
 }
 
-const withGradients = (inputs: Arrays, dy: Array_, f: (...inputs: Array_[]) => Array_): Task =>
-  taskOf([...inputs, dy], (...all) => {
-    const [value, pullback] = jax.vjp(f, all.slice(0, -1))
-    return [value, ...pullback(all.at(-1)!)]
-  })
+const withGradients = (inputs: Arrays, dy: Array_, f: (...inputs: Array_[]) => Array_, o?: { readonly jit: boolean }): Task =>
+  taskOf(
+    [...inputs, dy],
+    (...all) => {
+      const [value, pullback] = jax.vjp(f, all.slice(0, -1))
+      return [value, ...pullback(all.at(-1)!)]
+    },
+    o,
+  )
 
 const convTask = (work: Case & { kind: 'conv2d' }): Task | null => {
   const { batch, channels, side, kernel, stride, pass } = work
@@ -147,6 +151,16 @@ const prepare = (work: Case): Task | null => {
           return [nn.relu(nn.silu(z).sub(x!))]
         },
       )
+    case 'adds': {
+      const [x, y] = [SEEDS.x, SEEDS.y].map(seed => array([work.size], seed)) as [Array_, Array_]
+      const add = (start: Array_): Array_ => {
+        let sum = start
+        for (let i = 0; i < work.count; i++) sum = sum.add(y.ref)
+        return sum
+      }
+      // Compiled, all additions would be one kernel; what is asked for is the cost of an op.
+      return withGradients([x], array([work.size], SEEDS.outputGradient), add, { jit: false })
+    }
     default:
       return null
   }

@@ -1,5 +1,3 @@
-import { dirname, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { type Case, outputSide } from '../cases.ts'
 import { fill, meanAbsolute, SEEDS } from '../fill.ts'
 import { contestantName, peerRequire, peerVersion } from './peerModule.ts'
@@ -17,7 +15,7 @@ interface Tfjs {
   setBackend(name: string): Promise<boolean>
   tensor(values: Float32Array, shape: readonly number[]): Array_
   tidy<T>(body: () => T): T
-  grads(f: (...inputs: Array_[]) => Array_): (inputs: Arrays, dy: Array_) => Array_[]
+  valueAndGrads(f: (...inputs: Array_[]) => Array_): (inputs: Arrays, dy: Array_) => { readonly value: Array_; readonly grads: Array_[] }
   add(a: Array_, b: Array_ | number): Array_
   sub(a: Array_, b: Array_ | number): Array_
   mul(a: Array_, b: Array_ | number): Array_
@@ -34,7 +32,8 @@ interface Tfjs {
   conv2d(x: Array_, w: Array_, strides: number, pad: number): Array_
 }
 
-const tf: Tfjs = peerRequire('@tensorflow/tfjs-core')
+/** The whole package, since tfjs-core alone has no gradients. */
+const tf: Tfjs = peerRequire('@tensorflow/tfjs')
 
 const array = (shape: readonly number[], seed: number, offset = 0): Array_ =>
   tf.tensor(
@@ -68,12 +67,8 @@ const taskOf = (inputs: Arrays, compute: () => Arrays): Task => {
 
 const withGradients = (inputs: Arrays, dy: Array_, f: (...inputs: Array_[]) => Array_): Task =>
   taskOf([...inputs, dy], () => {
-    let value: Array_ | undefined
-    const gradients = tf.grads((...x) => {
-      value = f(...x)
-      return value
-    })(inputs, dy)
-    return [value!, ...gradients]
+    const { value, grads } = tf.valueAndGrads(f)(inputs, dy)
+    return [value, ...grads]
   })
 
 /** Its gradients come together only, so a single one cannot be timed without the others. */
@@ -155,8 +150,6 @@ const prepare = (work: Case): Task | null => {
 }
 
 const backend = contestantName.replace('tfjs-', '')
-peerRequire(`@tensorflow/tfjs-backend-${backend}`)
-// The package registers its gradients in this file only, which is a module for bundlers.
-await import(pathToFileURL(join(dirname(peerRequire.resolve('@tensorflow/tfjs-core')), 'register_all_gradients.js')).href)
+if (backend === 'wasm') peerRequire('@tensorflow/tfjs-backend-wasm')
 await tf.setBackend(backend)
-await serve({ version: peerVersion('@tensorflow/tfjs-core'), prepare })
+await serve({ version: peerVersion('@tensorflow/tfjs'), prepare })

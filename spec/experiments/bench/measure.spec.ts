@@ -1,0 +1,99 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { type Client, createClient } from '../../../experiments/bench/client.ts'
+import { type Entrant, measure } from '../../../experiments/bench/measure.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bench-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const clients: Client[] = []
+afterEach(() => {
+  for (const client of clients.splice(0)) client.close()
+})
+
+/** A contestant whose answers are given; see fakePeer.mjs. */
+const fake = (script: object = {}): Client => {
+  const peer = fileURLToPath(new URL('./fakePeer.mjs', import.meta.url))
+  const client = createClient({ command: process.execPath, args: [peer, JSON.stringify(script)] })
+  clients.push(client)
+  return client
+}
+const entrant = (name: string, script: object = {}): Entrant => ({ name, threads: 1, client: fake({ name, ...script }) })
+
+const work = { kind: 'matmul', size: 4 } as const
+const options = { rounds: 3, leastMs: 1, limitMs: 5000 }
+
+describe('createClient', () => {
+  it('should start the contestant when first asked, and again after it ended', async () => {
+    const client = fake({ on: { sample: 'die' } })
+    expect(await client.version()).toBe('1.0')
+    await expect(client.ask({ sample: { leastMs: 1 } }, 5000)).rejects.toThrow('ended with code 3: SomeError: out of luck')
+    expect(await client.ask({ prepare: work }, 5000)).toEqual({ prepared: { checksum: 3 } })
+  })
+
+  it('should give up one that is too slow, and go on with a new one', async () => {
+    const client = fake({ on: { sample: 'hang' } })
+    await client.version()
+    expect(await client.ask({ sample: { leastMs: 1 } }, 50)).toBeUndefined()
+    expect(await client.ask({ prepare: work }, 5000)).toEqual({ prepared: { checksum: 3 } })
+  })
+
+  it('should refuse what is no answer, no greeting and no program', async () => {
+    await expect(fake({ on: { prepare: 'Hello!' } }).ask({ prepare: work }, 5000)).rejects.toThrow('not an answer: Hello!')
+    await expect(fake({ hello: { released: true } }).version()).rejects.toThrow('does not say hello first')
+    const nothing = createClient({ command: join(folder, 'nothing'), args: [] })
+    await expect(nothing.version()).rejects.toThrow('ENOENT')
+  })
+})
+
+describe('measure', () => {
+  it('should take one sample of each entrant per round, beginning each round with another', async () => {
+    const log = join(folder, 'log')
+    const entrants = ['a', 'b', 'c'].map(name => entrant(name, { log }))
+    const measurements = await measure(work, entrants, options)
+    const lines = readFileSync(log, 'utf8').trim().split('\n')
+    const rounds = lines
+      .filter(line => line.endsWith('sample'))
+      .map(line => line[0])
+      .slice(3)
+    expect(rounds.join('')).toBe('abcbcacab')
+    expect(measurements.map(({ name, samples, checksum }) => [name, samples.length, checksum])).toEqual([
+      ['a', 3, 3],
+      ['b', 3, 3],
+      ['c', 3, 3],
+    ])
+    expect(lines.filter(line => line.endsWith('release'))).toHaveLength(3)
+  })
+
+  it('should go on without one that cannot, dies or hangs, and say why', async () => {
+    const entrants = [
+      entrant('good'),
+      entrant('unable', { on: { prepare: { cannot: 'no such op' } } }),
+      entrant('mortal', { on: { sample: 'die' } }),
+      entrant('slow', { on: { sample: 'hang' } }),
+    ]
+    for (const { client } of entrants) await client.version()
+    const measurements = await measure(work, entrants, { ...options, limitMs: 250 })
+    expect(measurements.map(({ samples, missing }) => [samples.length, missing])).toEqual([
+      [3, undefined],
+      [0, 'no such op'],
+      [0, 'ended with code 3: SomeError: out of luck'],
+      [0, 'over 1 s'],
+    ])
+  })
+
+  it('should take one sample from whoever has used up its time, and no more', async () => {
+    const turns: string[] = []
+    const late = entrant('late', { on: { sample: 'late' } })
+    await late.client.version()
+    const [measurement] = await measure(work, [late], { ...options, limitMs: 200, onTurn: ({ name }) => turns.push(name) })
+    expect(turns).toHaveLength(4)
+    expect(measurement).toMatchObject({ samples: [{ cpuMs: 1 }], missing: undefined })
+  })
+})
