@@ -1,11 +1,13 @@
 import { availableParallelism } from 'node:os'
 import { Command, Option } from 'commander'
+import { attackNames } from '../../algorithms/attacks/presets.ts'
 import { number, wholeNumber } from '../cli/arguments.ts'
 import { commandLine } from '../cli/commandLine.ts'
 import { shippedWeights } from '../digits/weights.ts'
 import { presentBackend } from '../gpu/presentBackend.ts'
 import { renderTable } from '../report/terminalTable.ts'
 import { watchInterrupt } from '../support/interrupt.ts'
+import { attackCounts } from './attackCounts.ts'
 import { runAudit } from './audit.ts'
 import { makeFullWeights } from './fullWeights.ts'
 import { type AuditOptions, parseAuditOptions } from './options.ts'
@@ -32,6 +34,7 @@ export const runCommand = (): Command =>
     .addOption(deciding('--images <n>', 'test images where all noise stays random', number))
     .addOption(deciding('--images-partial <n>', 'test images where half of the noise is known', number))
     .addOption(deciding('--images-deterministic <n>', 'test images where nothing stays random', number))
+    .option('--attack <name>', `another attack than PGD: ${attackNames.filter(name => name !== 'pgd').join(', ')}`)
     .addOption(deciding('--norm <norm>', 'linf or l2'))
     .addOption(deciding('--epsilon <radius>', 'radius of the attack, pixels in [0,1]', number))
     .addOption(deciding('--steps <n>', 'attack steps', number))
@@ -53,6 +56,7 @@ Examples:
   npm start                                   the default table, about two minutes on two cores
   npm start -- --images 32 --steps 5          a quick look
   npm start -- --epsilon 0.1 --t-star 0.2     other settings
+  npm start -- --attack apgd-ce --steps 100   another attack; --steps 100 is AutoAttack's budget
   npm start -- --full                         sweeps, controls and training seeds
   npm start -- --full --id my-run             a run with a name; the same command resumes it
   npm start -- --weights my-weights           networks made by npm run train`,
@@ -86,8 +90,10 @@ Examples:
       })
       const color = process.stdout.isTTY === true && !process.env.NO_COLOR
       if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`)
-      else
+      else {
         process.stdout.write(
           `${renderTable(results, { color, width: process.stdout.columns ?? 120, paths: { results: `${folder}/results.json`, report: `${folder}/report.html` } })}\n`,
         )
+        for (const line of attackCounts(results)) process.stdout.write(`${line}\n`)
+      }
     })

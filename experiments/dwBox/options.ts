@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { attackNames } from '../../algorithms/attacks/presets.ts'
 import { linearSchedule } from '../../algorithms/diffusion/schedule.ts'
 import { runBackends } from '../gpu/presentBackend.ts'
 import { UsageError } from '../support/errors.ts'
@@ -18,6 +19,8 @@ export const auditOptions = z.object({
   /** Test images where half of the noise is known (DW_Fwd, DW_Rev). */
   imagesPartial: wholeNumber(2, 500).default(64).describe(between(2, 500)),
   imagesDeterministic: wholeNumber(2, 500).default(256).describe(between(2, 500)),
+  /** Another attack than the paper's; left out, it is PGD and nothing else changes. */
+  attack: z.enum(attackNames).optional().describe(attackNames.join(', ')),
   norm: z.enum(['linf', 'l2']).default('linf').describe('linf or l2'),
   /** Radius of the attack, pixels in [0,1]; steps are a quarter of it. No two images of 64 pixels are farther apart than 8. */
   epsilon: z.number().min(0).max(8).default(0.15).describe('a number from 0 to 8 (pixels lie in [0,1])'),

@@ -1,4 +1,5 @@
 import { dwBoxSettings } from '../../algorithms/attacks/dwBox.ts'
+import { type AttackName, type AttackPreset, attackPresets } from '../../algorithms/attacks/presets.ts'
 import type { Norm } from '../../algorithms/attacks/projections.ts'
 import type { ClampGradient } from '../../algorithms/purification/clamp.ts'
 import type { LockSetName } from '../../algorithms/randomness/lockSets.ts'
@@ -18,6 +19,8 @@ export interface DefenceSpec {
 }
 
 export interface AttackSpec {
+  /** One of the presets, re-evaluated on fresh draws; left out: PGD. */
+  readonly name?: AttackName
   readonly norm: Norm
   readonly epsilon: number
   readonly stepSize: number
@@ -57,9 +60,22 @@ const imagesPerUnit = 128
 /** Whether every draw gives the same outcome: nothing is random, or the setting locks all of it. */
 export const isDeterministic = (row: RowSpec, setting: LockSetName): boolean => row.defence.purifier === null || setting === 'DW_Both'
 
+/** The options with the steps and EoT samples that belong to the attack's name. */
+const withPreset = (o: AuditOptions): AuditOptions => {
+  const preset: AttackPreset = attackPresets[o.attack ?? 'pgd']
+  return { ...o, steps: preset.steps ?? o.steps, eotSamples: preset.eot === 'setting' ? o.eotSamples : preset.eot }
+}
+
 /** The rows of a run: the default table, and with `full` the sweeps, the controls and the other training seeds. */
-export const planRows = (o: AuditOptions): RowSpec[] => {
-  const attack: AttackSpec = { norm: o.norm, epsilon: o.epsilon, stepSize: o.epsilon / 4, steps: o.steps }
+export const planRows = (given: AuditOptions): RowSpec[] => {
+  const o = withPreset(given)
+  const attack: AttackSpec = {
+    norm: o.norm,
+    epsilon: o.epsilon,
+    stepSize: o.epsilon / 4,
+    steps: o.steps,
+    ...(o.attack && o.attack !== 'pgd' && { name: o.attack }),
+  }
   const defence = (purifier: string | null, more: Partial<DefenceSpec> = {}): DefenceSpec => ({
     purifier,
     reverse: 'ddpm',
@@ -164,6 +180,8 @@ export const planUnits = (rows: readonly RowSpec[], o: AuditOptions): Unit[] => 
     }
   }
   const first = (count: number): number[] => [...test.slice(0, Math.min(count, o.images))]
+  // Pictures and trajectories are those of PGD.
+  if (rows[0]?.attack.name) return units.sort((a, b) => b.work - a.work)
   for (const id of ['ddpm-vanilla', 'ddpm-addt-scaled']) {
     const row = rows.find(candidate => candidate.id === id)!
     const both = row.settings.find(({ name }) => name === 'DW_Both')!

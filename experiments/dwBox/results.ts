@@ -47,6 +47,8 @@ export interface SettingResult {
   readonly eotSamples: number
   /** Mean attack loss (cross-entropy, nats) at each attack step. */
   readonly lossCurve: readonly number[]
+  /** What an attack of the presets counted itself: accuracy on its selection draws, and share of images never seen misclassified. */
+  readonly attackCount?: { readonly selection: number; readonly neverFound: number }
   /** Mean cosine of two independent halves of the EoT samples over steps and images; null with one sample. */
   readonly eotCosine: number | null
   /** Ids of the images, in the order of the outcomes. */

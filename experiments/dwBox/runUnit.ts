@@ -1,7 +1,10 @@
+import { attackPresets } from '../../algorithms/attacks/presets.ts'
+import { evaluateEnsemble } from '../../algorithms/evaluation/evaluateEnsemble.ts'
 import { evaluateBatch, type LabelledBatch } from '../../algorithms/evaluation/robustAccuracy.ts'
 import { lockSets } from '../../algorithms/randomness/lockSets.ts'
 import { tensor } from '../../core/index.ts'
 import { loadDigits } from '../data/digits.ts'
+import { attackViewOf } from './attackView.ts'
 import type { Networks } from './defence.ts'
 import { runGallery } from './gallery.ts'
 import { isDeterministic, type Unit } from './plan.ts'
@@ -16,6 +19,9 @@ export interface AccuracyResult {
   /** Sums over the unit's images at each attack step. */
   readonly lossSums: readonly number[]
   readonly cosineSums: readonly number[]
+  /** Of an attack from the presets, per image: the share of selection draws that stay correct, and 1 if no draw was ever misclassified. */
+  readonly selectionCorrect?: readonly number[]
+  readonly neverFound?: readonly number[]
 }
 
 export interface UnitResults {
@@ -45,6 +51,7 @@ export const runUnit = async (unit: Unit, networks: Networks, onWork: OnWork): P
   if (unit.kind === 'gallery') return runGallery(unit, networks, onWork)
   if (unit.kind === 'trajectory') return runTrajectories(unit, networks, onWork)
   const { row, setting, imageIds } = unit
+  if (row.attack.name) return runPreset(unit, networks, onWork)
   const batch = batchOf(imageIds)
   const outcome = await evaluateBatch(networks.defence(row.defence), batch, {
     seed: unit.seed,
@@ -55,7 +62,6 @@ export const runUnit = async (unit: Unit, networks: Networks, onWork: OnWork): P
   })
   outcome.xAdv.dispose()
   batch.images.dispose()
-  const digitsOf = (draws: readonly (readonly boolean[])[]): string[] => draws.map(image => image.map(Number).join(''))
   const total = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0)
   return {
     cleanOutcomes: digitsOf(outcome.cleanCorrect),
@@ -64,3 +70,33 @@ export const runUnit = async (unit: Unit, networks: Networks, onWork: OnWork): P
     cosineSums: outcome.trace.map(step => total(step.cosine)),
   }
 }
+
+/** An attack of the presets on the unit's images; the table gets the fresh re-evaluation, the journal also what the attack counted. */
+const runPreset = async (unit: Extract<Unit, { kind: 'accuracy' }>, networks: Networks, onWork: OnWork): Promise<AccuracyResult> => {
+  const { row, setting, imageIds, seed } = unit
+  const preset = attackPresets[row.attack.name!]
+  const batch = batchOf(imageIds)
+  const outcome = await evaluateEnsemble(networks.defence(row.defence), batch, {
+    seed,
+    setting: { name: setting.name, locks: lockSets[setting.name], eotSamples: setting.eotSamples },
+    preset,
+    norm: row.attack.norm,
+    epsilon: row.attack.epsilon,
+    budget: { steps: row.attack.steps },
+    view: attackViewOf(networks, row.defence, preset.view),
+    reportDraws: isDeterministic(row, setting.name) ? 1 : unit.reportDraws,
+  })
+  onWork(unit.work)
+  outcome.xAdv.dispose()
+  batch.images.dispose()
+  return {
+    cleanOutcomes: digitsOf(outcome.cleanCorrect),
+    robustOutcomes: digitsOf(outcome.advCorrect),
+    lossSums: [],
+    cosineSums: [],
+    selectionCorrect: [...outcome.selectionCorrect],
+    neverFound: outcome.found.map(found => (found ? 0 : 1)),
+  }
+}
+
+const digitsOf = (draws: readonly (readonly boolean[])[]): string[] => draws.map(image => image.map(Number).join(''))

@@ -22,12 +22,16 @@ const settingResult = (units: readonly { unit: Unit; result: AccuracyResult }[])
   const perStep = (sums: (result: AccuracyResult) => readonly number[]): number[] =>
     sums(units[0]!.result).map((_, step) => units.reduce((total, { result }) => total + sums(result)[step]!, 0) / imageIds.length)
   const cosines = perStep(result => result.cosineSums)
+  const own = (values: (result: AccuracyResult) => readonly number[] | undefined): number[] =>
+    units.flatMap(({ result }) => values(result) ?? [])
+  const selection = own(result => result.selectionCorrect)
   return {
     setting: setting.name,
     robust: accuracy(robustOutcomes),
     eotSamples: setting.eotSamples,
     lossCurve: perStep(result => result.lossSums),
     eotCosine: setting.eotSamples > 1 && cosines.length > 0 ? cosines.reduce((a, b) => a + b, 0) / cosines.length : null,
+    ...(selection.length > 0 && { attackCount: { selection: mean(selection), neverFound: mean(own(result => result.neverFound)) } }),
     imageIds,
     cleanOutcomes: units.flatMap(({ result }) => result.cleanOutcomes),
     robustOutcomes,
