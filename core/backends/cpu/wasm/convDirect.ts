@@ -1,4 +1,5 @@
 import type { Heap } from '../heap.ts'
+import { divide, onThreads } from '../threads/onThreads.ts'
 import type { ModuleBuilder } from './assembler.ts'
 import { buildConvGather } from './convGather.ts'
 import { type ConvGeometry, type ConvPhase, type ConvPlan, forwardPlan, inputGradPlan, type Offsets } from './convPlan.ts'
@@ -9,6 +10,9 @@ import { type BuildOptions, type Linked, link } from './link.ts'
 /** Pixels and taps per block: 288 KiB packed, which stays in the second-level cache. */
 const blockPixels = 256
 const blockTaps = 288
+
+/** For the estimate of how long a call takes. */
+const multiplyAddsPerNanosecond = 20
 
 const build = (m: ModuleBuilder, options: BuildOptions): void => {
   buildGemm(m, options)
@@ -68,54 +72,93 @@ export interface ConvOperands {
   readonly output: number
 }
 
+/** Rows per unit of work where there are too few blocks of pixels for all threads; a multiple of four. */
+const unitRows = 16
+const manyBlocks = 16
+
 /** One phase of a plan for `batch` images, a multiple of `plan.images`. */
 const runPhase = (heap: Heap, plan: ConvPlan, phase: ConvPhase, batch: number, groups: number, operands: ConvOperands): void => {
-  const wasm = link(heap, 'conv', build)
+  const linked = link(heap, 'conv', build)
   const { taps, weightTaps, pixels, outputs } = phase
   const k = taps.length
   const strips = Math.ceil(plan.rows / 4)
+  const pixelBlocks = Math.ceil(pixels.length / blockPixels)
+  const blocks = (batch / plan.images) * groups * pixelBlocks
+  // The parts of a block pack the same pixels again if different threads compute them.
+  const parts = blocks >= manyBlocks ? 1 : Math.ceil(plan.rows / unitRows)
+  const nanoseconds = ((batch / plan.images) * groups * plan.rows * pixels.length * k) / multiplyAddsPerNanosecond
+  const shares = divide(heap, { units: blocks * parts, nanoseconds })
+  const packShares = divide(heap, { units: strips * groups, nanoseconds: 4 * strips * groups * k })
   const sizes = [16 * strips * k * groups, 4 * taps.table.length, 4 * taps.table.length, 4 * pixels.table.length, 4 * pixels.table.length]
-  const blocks = [4 * blockPixels * blockTaps, 16 * strips * blockPixels, edgeBytes, 64, 16 * strips, 4 * paddedFloats(plan)]
-  const [packed, tapsAt, weightTapsAt, pixelsAt, outputsAt, panels, block, edge, zero, rowsAt, padded] = carve(heap, [...sizes, ...blocks])
+  const perShare = [4 * blockPixels * blockTaps, 16 * strips * blockPixels, edgeBytes, 4 * paddedFloats(plan)]
+  const [packed, tapsAt, weightTapsAt, pixelsAt, outputsAt, zero, rowsAt, ...places] = carve(heap, [
+    ...sizes,
+    64,
+    16 * strips,
+    ...shares.flatMap(() => perShare),
+  ])
   put(heap, tapsAt, taps.table)
   put(heap, weightTapsAt, weightTaps.table)
   put(heap, pixelsAt, pixels.table)
   put(heap, outputsAt, outputs.table)
   put(heap, rowsAt, rowOffsets(plan.rows, plan.weightRowPitch))
   heap.f32(zero, 1).fill(0)
-  heap.f32(padded, paddedFloats(plan)).fill(0)
+  for (const { index } of shares) heap.f32(places[4 * index + 3], paddedFloats(plan)).fill(0)
 
-  const rowLanes = { at: rowsAt, consecutive: false }
   const packedGroup = 16 * strips * k
-  for (let g = 0; g < groups; g++) {
-    const source = operands.weight + 4 * g * plan.weightGroupPitch
-    const steps = placed(weightTaps, weightTapsAt)
-    gather(wasm, 4, { to: packed + g * packedGroup, source, lanes: rowLanes, steps, groups: strips, count: k })
-  }
+  onThreads(linked, packShares, (wasm, { first, end }) => {
+    for (let unit = first; unit < end; ) {
+      const [g, strip] = [Math.floor(unit / strips), unit % strips]
+      const count = Math.min(strips - strip, end - unit)
+      const source = operands.weight + 4 * g * plan.weightGroupPitch
+      const lanes = { at: rowsAt + 16 * strip, consecutive: false }
+      const to = packed + g * packedGroup + 16 * strip * k
+      gather(wasm, 4, { to, source, lanes, steps: placed(weightTaps, weightTapsAt), groups: count, count: k })
+      unit += count
+    }
+  })
   const groupSource = 4 * (plan.sourceChannels / groups) * plan.padded.height * plan.padded.width
   const depth = blockLength(k, blockTaps)
-  const scatter = outputs.consecutive ? wasm.scatterlanes : wasm.scattersingle
-  for (let n = 0; n < batch; n += plan.images) {
-    const images = operands.source + 4 * n * plan.sourceChannels * plan.sourceHeight * plan.sourceWidth
-    const source = withBorder(wasm, plan, images, padded)
-    for (let g = 0; g < groups; g++) {
-      const channel = g * plan.rows
-      const output = operands.output + 4 * (n * plan.outputChannels + channel) * plan.outputPlane
-      const bias = operands.bias ? operands.bias + 4 * channel : zero
-      for (let j = 0; j < pixels.length; j += blockPixels) {
-        const columns = Math.min(blockPixels, pixels.length - j)
-        for (let p = 0; p < k; p += depth) {
-          const count = Math.min(depth, k - p)
-          const lanes = placed(pixels, pixelsAt + 4 * j)
-          const steps = { at: tapsAt + 4 * p, consecutive: false }
-          gather(wasm, 8, { to: panels, source: source + g * groupSource, lanes, steps, groups: Math.ceil(columns / 8), count })
-          const a = packed + g * packedGroup + 16 * p
-          wasm.gemm(a, panels, block, plan.rows, columns, count, 16 * k, 32 * count, 32, 4 * blockPixels, p > 0 ? 1 : 0, edge, 1, 0, 0, 0)
-        }
-        scatter(output, block, outputsAt + 4 * j, bias, plan.rows, columns, 4 * plan.outputPlane, 4 * blockPixels, operands.bias ? 4 : 0)
-      }
+  const partRows = parts === 1 ? plan.rows : unitRows
+  /** Rows `first` to `first + rows` of the pixels from j on, of the images at n and of group g. */
+  const block = (
+    wasm: Linked,
+    { n, g, j, source, first, rows, index }: Record<'n' | 'g' | 'j' | 'source' | 'first' | 'rows' | 'index', number>,
+  ) => {
+    const [panels, products, edge] = places.slice(4 * index)
+    const columns = Math.min(blockPixels, pixels.length - j)
+    for (let p = 0; p < k; p += depth) {
+      const count = Math.min(depth, k - p)
+      const lanes = placed(pixels, pixelsAt + 4 * j)
+      const steps = { at: tapsAt + 4 * p, consecutive: false }
+      gather(wasm, 8, { to: panels, source: source + g * groupSource, lanes, steps, groups: Math.ceil(columns / 8), count })
+      const a = packed + g * packedGroup + 4 * first * k + 16 * p
+      wasm.gemm(a, panels, products, rows, columns, count, 16 * k, 32 * count, 32, 4 * blockPixels, p > 0 ? 1 : 0, edge, 1, 0, 0, 0)
     }
+    const channel = g * plan.rows + first
+    const output = operands.output + 4 * (n * plan.outputChannels + channel) * plan.outputPlane
+    const bias = operands.bias ? operands.bias + 4 * channel : zero
+    const scatter = outputs.consecutive ? wasm.scatterlanes : wasm.scattersingle
+    scatter(output, products, outputsAt + 4 * j, bias, rows, columns, 4 * plan.outputPlane, 4 * blockPixels, operands.bias ? 4 : 0)
   }
+  onThreads(linked, shares, (wasm, { index, first, end }) => {
+    let [n, source] = [-1, 0]
+    for (let unit = first; unit < end; ) {
+      const [at, part] = [Math.floor(unit / parts), unit % parts]
+      const count = Math.min(parts - part, end - unit)
+      const g = Math.floor(at / pixelBlocks) % groups
+      const image = Math.floor(at / (pixelBlocks * groups)) * plan.images
+      if (image !== n) {
+        n = image
+        const images = operands.source + 4 * n * plan.sourceChannels * plan.sourceHeight * plan.sourceWidth
+        source = withBorder(wasm, plan, images, places[4 * index + 3])
+      }
+      const row = part * partRows
+      const rows = Math.min(plan.rows, row + count * partRows) - row
+      block(wasm, { n, g, j: (at % pixelBlocks) * blockPixels, source, first: row, rows, index })
+      unit += count
+    }
+  })
 }
 
 const imagesPerBlock = (plane: number, batch: number) => Math.max(1, Math.min(batch, Math.floor(blockPixels / plane)))
@@ -147,44 +190,59 @@ export const directForward = (heap: Heap, g: ConvGeometry, batch: number, operan
 export const directInputGrad = (heap: Heap, g: ConvGeometry, batch: number, operands: Omit<ConvOperands, 'bias'>): void =>
   runPlan(heap, inputGradPlan, g, batch, { ...operands, bias: 0 })
 
-/** dw[o, tap] = sum over pixels of dy[o, pixel] x[tap + pixel], pixels in blocks in order, whole images first to last. */
+/**
+ * dw[o, tap] = sum over pixels of dy[o, pixel] x[tap + pixel], pixels in blocks in order, whole images first to last. The
+ * threads share the taps, blocks of them or eight at a time, and each goes through all pixels.
+ */
 export const directWeightGrad = (heap: Heap, g: ConvGeometry, batch: number, { x, dy, dw }: Record<'x' | 'dy' | 'dw', number>): void => {
-  const wasm = link(heap, 'conv', build)
+  const linked = link(heap, 'conv', build)
   const images = imagesPerBlock(g.outHeight * g.outWidth, batch)
-  const dyImage = g.outChannels * g.outHeight * g.outWidth
-  let plan = cachedPlan(forwardPlan, g, images)
-  const { rows } = plan
+  const whole = cachedPlan(forwardPlan, g, images)
+  const rest = batch % images === 0 ? whole : cachedPlan(forwardPlan, g, batch % images)
+  const { rows } = whole
   const strips = Math.ceil(rows / 4)
-  const [{ taps, pixels }] = plan.phases
-  const k = taps.length
-  const tables = [4 * taps.table.length, 4 * pixels.table.length, 4 * pixels.table.length, 16 * strips]
-  const blocks = [16 * strips * blockPixels, 4 * blockPixels * blockTaps, edgeBytes, 4 * paddedFloats(plan)]
-  const [tapsAt, pixelsAt, outputsAt, rowsAt, packed, panels, edge, padded] = carve(heap, [...tables, ...blocks])
-  put(heap, rowsAt, rowOffsets(rows, g.outHeight * g.outWidth))
-  heap.f32(padded, paddedFloats(plan)).fill(0)
-  for (let n = 0; n < batch; n += plan.images) {
-    plan = n + plan.images > batch ? cachedPlan(forwardPlan, g, batch - n) : plan
-    const [phase] = plan.phases
-    put(heap, tapsAt, phase.taps.table)
-    put(heap, pixelsAt, phase.pixels.table)
-    put(heap, outputsAt, phase.outputs.table)
-    const source = withBorder(wasm, plan, x + 4 * n * g.inChannels * g.height * g.width, padded)
-    for (let group = 0; group < g.groups; group++) {
-      const groupSource = source + 4 * group * (g.inChannels / g.groups) * plan.padded.height * plan.padded.width
-      const groupDy = dy + 4 * (n * dyImage + group * rows * g.outHeight * g.outWidth)
-      for (let j = 0; j < phase.pixels.length; j += blockPixels) {
-        const count = Math.min(blockPixels, phase.pixels.length - j)
-        const outputs = placed(phase.outputs, outputsAt + 4 * j)
-        gather(wasm, 4, { to: packed, source: groupDy, lanes: { at: rowsAt, consecutive: false }, steps: outputs, groups: strips, count })
-        for (let p = 0; p < k; p += blockTaps) {
-          const columns = Math.min(blockTaps, k - p)
-          const lanes = placed(phase.taps, tapsAt + 4 * p)
-          const steps = placed(phase.pixels, pixelsAt + 4 * j)
-          gather(wasm, 8, { to: panels, source: groupSource, lanes, steps, groups: Math.ceil(columns / 8), count })
-          const c = dw + 4 * (group * plan.weightGroupPitch + p)
-          wasm.gemm(packed, panels, c, rows, columns, count, 16 * count, 32 * count, 32, 4 * k, n + j > 0 ? 1 : 0, edge, 1, 0, 0, 0)
+  const k = whole.phases[0].taps.length
+  const plane = g.outHeight * g.outWidth
+  const shares = divide(heap, { units: Math.ceil(k / 8), nanoseconds: (batch * plane * g.outChannels * k) / multiplyAddsPerNanosecond })
+  const tableBytes = [whole, rest].flatMap(({ phases: [phase] }) =>
+    [phase.taps, phase.pixels, phase.outputs].map(({ table }) => 4 * table.length),
+  )
+  const perShare = [16 * strips * blockPixels, 4 * blockPixels * blockTaps, edgeBytes, 4 * paddedFloats(whole)]
+  const [rowsAt, ...places] = carve(heap, [16 * strips, ...tableBytes, ...shares.flatMap(() => perShare)])
+  put(heap, rowsAt, rowOffsets(rows, plane))
+  for (const [i, { phases }] of [whole, rest].entries()) {
+    put(heap, places[3 * i], phases[0].taps.table)
+    put(heap, places[3 * i + 1], phases[0].pixels.table)
+    put(heap, places[3 * i + 2], phases[0].outputs.table)
+  }
+  for (const { index } of shares) heap.f32(places[6 + 4 * index + 3], paddedFloats(whole)).fill(0)
+
+  onThreads(linked, shares, (wasm, share) => {
+    const [packed, panels, edge, padded] = places.slice(6 + 4 * share.index)
+    const [firstTap, endTap] = [8 * share.first, Math.min(k, 8 * share.end)]
+    for (let n = 0; n < batch; n += images) {
+      const isWhole = n + images <= batch
+      const plan = isWhole ? whole : rest
+      const [phase] = plan.phases
+      const [tapsAt, pixelsAt, outputsAt] = places.slice(isWhole ? 0 : 3)
+      const source = withBorder(wasm, plan, x + 4 * n * g.inChannels * g.height * g.width, padded)
+      for (let group = 0; group < g.groups; group++) {
+        const groupSource = source + 4 * group * (g.inChannels / g.groups) * plan.padded.height * plan.padded.width
+        const groupDy = dy + 4 * (n * g.outChannels + group * rows) * plane
+        for (let j = 0; j < phase.pixels.length; j += blockPixels) {
+          const count = Math.min(blockPixels, phase.pixels.length - j)
+          const outputs = placed(phase.outputs, outputsAt + 4 * j)
+          gather(wasm, 4, { to: packed, source: groupDy, lanes: { at: rowsAt, consecutive: false }, steps: outputs, groups: strips, count })
+          for (let p = firstTap; p < endTap; p += blockTaps) {
+            const columns = Math.min(blockTaps, endTap - p)
+            const lanes = placed(phase.taps, tapsAt + 4 * p)
+            const steps = placed(phase.pixels, pixelsAt + 4 * j)
+            gather(wasm, 8, { to: panels, source: groupSource, lanes, steps, groups: Math.ceil(columns / 8), count })
+            const c = dw + 4 * (group * plan.weightGroupPitch + p)
+            wasm.gemm(packed, panels, c, rows, columns, count, 16 * count, 32 * count, 32, 4 * k, n + j > 0 ? 1 : 0, edge, 1, 0, 0, 0)
+          }
         }
       }
     }
-  }
+  })
 }
