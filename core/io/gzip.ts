@@ -1,11 +1,13 @@
-import { inflateSync } from 'fflate'
 import { FileError } from './fileError.ts'
+import { inflateExactly } from './zipInflate.ts'
 
 export const isGzip = (bytes: Uint8Array): boolean => bytes.length >= 2 && bytes[0] === 0x1f && bytes[1] === 0x8b
 
 const HEADER_BYTES = 10
 /** CRC-32 and size of the content, 4 bytes each. */
 const TRAILER_BYTES = 8
+/** Deflate makes at most 1032 bytes of one. */
+const MAX_EXPANSION = 1032
 const FLAG_HEADER_CRC = 2
 const FLAG_EXTRA = 4
 const FLAG_NAME = 8
@@ -40,7 +42,8 @@ const streamStart = (bytes: Uint8Array): number => {
 /**
  * The content of a gzip file with one member, checked against the CRC-32 and size in its trailer (RFC 1952).
  *
- * fflate inflates; its own gunzip checks neither and would take the size of a truncated file from random bytes.
+ * fflate inflates; its own gunzip checks neither and would take the size of a truncated file from random bytes. Memory is
+ * that of the size in the trailer, which the content may not exceed.
  *
  * @throws FileError when the file is no gzip, is truncated or damaged
  */
@@ -54,15 +57,16 @@ export const gunzip = (bytes: Uint8Array, source: string): Uint8Array => {
   const start = streamStart(bytes)
   const end = bytes.length - TRAILER_BYTES
   if (!(start < end)) return fail('gzip file is truncated in its header')
+  const trailer = new DataView(bytes.buffer, bytes.byteOffset + end, TRAILER_BYTES)
+  const [wantedCrc, wantedSize] = [trailer.getUint32(0, true), trailer.getUint32(4, true)]
+  if (wantedSize > MAX_EXPANSION * (end - start))
+    return fail(`gzip file of ${bytes.length} bytes cannot hold the ${wantedSize} its end says`)
   let content: Uint8Array
   try {
-    content = inflateSync(bytes.subarray(start, end))
+    content = inflateExactly(bytes.subarray(start, end), wantedSize)
   } catch (cause) {
     return fail(`gzip file is truncated or damaged (${(cause as Error).message})`, cause)
   }
-  const trailer = new DataView(bytes.buffer, bytes.byteOffset + end, TRAILER_BYTES)
-  const [wantedCrc, wantedSize] = [trailer.getUint32(0, true), trailer.getUint32(4, true)]
-  if (wantedSize !== content.length) return fail(`gzip content has ${content.length} bytes, the file's end says ${wantedSize}`)
   if (wantedCrc !== crc32(content))
     return fail(`gzip checksum is ${crc32(content).toString(16)}, the file's end says ${wantedCrc.toString(16)}`)
   return content

@@ -4,9 +4,11 @@ import { benchCommand } from '../bench/command.ts'
 import { trainCommand } from '../digits/command.ts'
 import { runCommand } from '../dwBox/command.ts'
 import { evaluateCommand } from '../evaluate/command.ts'
+import { fuzzCommand } from '../fuzz/command.ts'
 import { doctorCommand } from '../gpu/command.ts'
 import { inspectCommand } from '../inspect/command.ts'
 import { parityCommand } from '../parity/command.ts'
+import { withProfile } from '../profile/option.ts'
 
 /** How a command is called from a checkout: nothing is installed, package.json has a script for each. */
 const usageOf = (command: Command): string => {
@@ -21,11 +23,12 @@ export const createProgram = (): Command => {
     .exitOverride()
     .configureHelp({ commandUsage: usageOf })
   for (const command of [
-    runCommand(),
-    trainCommand(),
-    evaluateCommand(),
-    parityCommand(),
+    withProfile(runCommand()),
+    withProfile(trainCommand()),
+    withProfile(evaluateCommand()),
+    withProfile(parityCommand()),
     inspectCommand(),
+    fuzzCommand(),
     auditCommand(),
     doctorCommand(),
     benchCommand(),
