@@ -1,7 +1,7 @@
 import { dispose, tidy } from './memory.ts'
 import { add } from './ops/arithmetic.ts'
 import { formatShape, sameShape } from './shape.ts'
-import { attachNode, isRecording, type Node, notRecording, recording } from './tape.ts'
+import { attachNode, isRecording, type Node, notRecording, pullBack, recording } from './tape.ts'
 import { alias, full, type Tensor } from './tensor.ts'
 import { mapTensors, type Tree, tensorsOf } from './tree.ts'
 
@@ -89,7 +89,7 @@ const backward = (output: Tensor, seed: Tensor, leaves: readonly Tensor[], retai
     const outputGradient = node.cotangent
     if (!outputGradient) continue
     node.cotangent = undefined
-    const fresh = tidy(() => propagate(node, outputGradient))
+    const fresh = pullBack(() => tidy(() => propagate(node, outputGradient)))
     if (freely) {
       if (outputGradient !== seed && !fresh.includes(outputGradient)) outputGradient.dispose()
       if (!retained.has(node.output)) node.output.dispose()

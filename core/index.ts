@@ -2,7 +2,7 @@
 export { type Backend, type DType, getBackend, type HostValues, setBackend, withBackend } from './backends/backend.ts'
 export { setThreads, startThreads, stopThreads, threadCount } from './backends/cpu/threads/pool.ts'
 export { ThreadError } from './backends/cpu/threads/threadError.ts'
-export { backendNames, loadBackend, useBackend } from './backends/load.ts'
+export { backendNames, loadBackend, useBackend, wrapBackends } from './backends/load.ts'
 export { checkpoint, grad, stopGradient, type ValueAndGrad, valueAndGrad, vjp } from './grad.ts'
 export { dispose, keep, tidy } from './memory.ts'
 export * as ops from './ops/index.ts'

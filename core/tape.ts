@@ -20,6 +20,21 @@ export interface Node {
 let nextId = 0
 let depth = 0
 let checkpointing: boolean = false
+let pullingBack = false
+
+/** Whether ops run now to compute a gradient. What a checkpoint computes again for it is a forward pass. */
+export const isPullingBack = (): boolean => pullingBack
+
+/** Runs a backward pass. */
+export const pullBack = <T>(body: () => T): T => {
+  const before = pullingBack
+  pullingBack = true
+  try {
+    return body()
+  } finally {
+    pullingBack = before
+  }
+}
 
 export const isRecording = (): boolean => depth > 0
 
@@ -29,14 +44,16 @@ export const attachNode = (output: Tensor, name: string, inputs: readonly Tensor
 
 /** Runs `body` while ops on traced tensors are noted. */
 export const recording = <T>(body: () => T): T => {
-  const before = checkpointing
+  const before = { checkpointing, pullingBack }
   depth++
   checkpointing = false
+  pullingBack = false
   try {
     return body()
   } finally {
     depth--
-    checkpointing = before
+    checkpointing = before.checkpointing
+    pullingBack = before.pullingBack
   }
 }
 

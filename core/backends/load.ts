@@ -13,6 +13,13 @@ const makers: Record<string, () => Promise<Backend>> = {
 
 const loaded = new Map<string, Promise<Backend>>()
 
+let wrap = (backend: Backend): Backend => backend
+
+/** What is put around each backend that is made from now on, such as a profiler. */
+export const wrapBackends = (around: (backend: Backend) => Backend): void => {
+  wrap = around
+}
+
 export const backendNames: readonly string[] = Object.keys(makers)
 
 /** The backend of that name, made on first use. Throws when there is none. */
@@ -21,7 +28,7 @@ export const loadBackend = (name: string): Promise<Backend> => {
   if (!make) return Promise.reject(new Error(`backend: there is no "${name}"; choose one of ${backendNames.join(', ')}`))
   let backend = loaded.get(name)
   if (!backend) {
-    backend = make()
+    backend = make().then(made => wrap(made))
     loaded.set(name, backend)
   }
   return backend

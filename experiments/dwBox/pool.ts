@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { addProfile, isProfiling } from '../profile/session.ts'
 import { UserError } from '../support/errors.ts'
 import type { Unit } from './plan.ts'
 import type { FromWorker, ToWorker, WorkerFailure } from './worker.ts'
@@ -57,6 +58,7 @@ export const runPool = async (units: readonly Unit[], o: PoolOptions): Promise<v
       }
       child.on('message', (message: FromWorker) => {
         if ('work' in message) o.onWork(message.work)
+        else if ('profile' in message) addProfile(message.profile)
         else if ('failed' in message) reject(failure(message, place()))
         else {
           if ('key' in message) o.onResult(current!, message.result)
@@ -74,7 +76,7 @@ export const runPool = async (units: readonly Unit[], o: PoolOptions): Promise<v
         }
       })
       child.on('error', reject)
-      child.send({ backend: o.backend, weights: o.weights } satisfies ToWorker)
+      child.send({ backend: o.backend, weights: o.weights, profile: isProfiling() } satisfies ToWorker)
     })
   try {
     await Promise.all(Array.from({ length: processes }, start))

@@ -1,14 +1,19 @@
+import type { Profile } from '../../core/backends/profile/profile.ts'
 import { useBackend } from '../../core/index.ts'
+import { startProfiling, takeProfile } from '../profile/session.ts'
 import { describeFailure, EXIT } from '../support/errors.ts'
 import { loadNetworks } from './defence.ts'
 import type { Unit } from './plan.ts'
 import { runUnit } from './runUnit.ts'
 
 /** What the pool sends to a worker process and gets back. */
-export type ToWorker = { readonly backend: string; readonly weights: readonly string[] } | { readonly unit: Unit }
+export type ToWorker =
+  | { readonly backend: string; readonly weights: readonly string[]; readonly profile: boolean }
+  | { readonly unit: Unit }
 export type FromWorker =
   | { readonly ready: true }
   | { readonly work: number }
+  | { readonly profile: Profile }
   | { readonly key: string; readonly result: unknown }
   | WorkerFailure
 
@@ -29,12 +34,15 @@ let networks: ReturnType<typeof loadNetworks> | undefined
 
 const handle = async (message: ToWorker): Promise<void> => {
   if ('backend' in message) {
+    if (message.profile) startProfiling()
     await useBackend(message.backend)
     networks = loadNetworks(message.weights)
     send({ ready: true })
     return
   }
   const result = await runUnit(message.unit, networks!, work => send({ work }))
+  const profile = takeProfile()
+  if (profile) send({ profile })
   send({ key: message.unit.key, result })
 }
 
