@@ -1,6 +1,6 @@
 /** Layers as functions over flat parameter records, named as in PyTorch state dicts. */
+export { attention } from '../ops/attention.ts'
 export { adaptiveAvgPool2d } from './adaptiveAvgPool2d.ts'
-export { attention } from './attention.ts'
 export { type BatchNormOptions, type BatchNormResult, batchNorm } from './batchNorm.ts'
 export { checkParameters } from './checkParameters.ts'
 export { type Conv2dLayerOptions, conv2dLayer } from './conv2dLayer.ts'

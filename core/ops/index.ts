@@ -1,5 +1,6 @@
 /** All ops. Importing this file registers them. */
 export { add, addScaled, div, maximum, minimum, mul, sub } from './arithmetic.ts'
+export { attention } from './attention.ts'
 export { batchNorm } from './batchNorm.ts'
 export { broadcastTo } from './broadcastTo.ts'
 export { equal, less, where } from './comparison.ts'

@@ -1,3 +1,4 @@
+import { attention, attentionGrad } from './attention.ts'
 import { conv2d, conv2dInputGrad, conv2dWeightGrad } from './conv2d.ts'
 import type { CpuKernel } from './kernel.ts'
 import { matmul } from './matmul.ts'
@@ -14,6 +15,8 @@ type AnyKernel = CpuKernel<any>
 /** The kernels of the cpu backend by the name of the op they compute. */
 export const kernels: ReadonlyMap<string, AnyKernel> = new Map<string, AnyKernel>(
   Object.entries({
+    attention,
+    attentionGrad,
     batchNorm,
     batchNormGrad,
     batchNormInputGrad,

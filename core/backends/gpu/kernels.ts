@@ -1,3 +1,4 @@
+import { attention, attentionGrad } from './attention.ts'
 import { batchNorm, batchNormGrad, batchNormInputGrad } from './batchNorm.ts'
 import { conv2d, conv2dInputGrad, conv2dWeightGrad } from './conv2d.ts'
 import type { GpuKernel } from './device.ts'
@@ -13,6 +14,8 @@ type AnyKernel = GpuKernel<any>
 /** The kernels of the gpu backend by the name of the op they compute. */
 export const kernels: ReadonlyMap<string, AnyKernel> = new Map<string, AnyKernel>(
   Object.entries({
+    attention,
+    attentionGrad,
     batchNorm,
     batchNormGrad,
     batchNormInputGrad,

@@ -1,5 +1,6 @@
 import type { Heap } from '../heap.ts'
 import type { CpuArray, CpuKernel } from '../kernel.ts'
+import { divide, onThreads } from '../threads/onThreads.ts'
 import { link } from './link.ts'
 import { type Activation, buildNormalise } from './normalise.ts'
 
@@ -24,7 +25,22 @@ export interface NormCall {
   readonly activation: Activation
 }
 
-/** Runs a kernel on x, weight, bias and, for the gradient, dy; the result, of x's shape, goes to the address `output`. */
+/** About how many nanoseconds one thread takes for an element. */
+const elementTime = { forward: { none: 0.4, relu: 0.4, silu: 1.3 }, gradient: { none: 0.8, relu: 0.8, silu: 2.1 } }
+
+/** Sets, numbered through all images, as runs of one call each: a part of an image, or whole images. */
+const runsOf = (first: number, end: number, perImage: number): { first: number; images: number; sets: number }[] => {
+  if (first === end) return []
+  const set = first % perImage
+  const images = set === 0 ? Math.floor((end - first) / perImage) : 0
+  const run = images > 0 ? { first, images, sets: perImage } : { first, images: 1, sets: Math.min(perImage - set, end - first) }
+  return [run, ...runsOf(first + run.images * run.sets, end, perImage)]
+}
+
+/**
+ * Runs a kernel on x, weight, bias and, for the gradient, dy; the result, of x's shape, goes to the address `output`. Sets
+ * are the units of work.
+ */
 const run = (
   heap: Heap,
   name: 'forward' | 'gradient',
@@ -32,11 +48,20 @@ const run = (
   o: { readonly inputs: readonly CpuArray[]; readonly output: number; readonly sums: number },
 ): void => {
   const [x, weight, bias, dy] = o.inputs
-  const kernels = link(heap, `normalise ${activation}`, (m, { fma }) => buildNormalise(m, fma, activation))
-  const pointers = [x!.pointer, weight!.pointer, bias!.pointer, dy?.pointer ?? 0, o.output, o.sums]
-  const sets = [p.images, p.sets, 4 * p.setStep, 4 * p.setParameterStep]
+  const wasm = link(heap, `normalise ${activation}`, (m, { fma }) => buildNormalise(m, fma, activation))
+  const steps = [4 * p.setStep, 4 * p.setParameterStep]
   const rows = [p.rows, p.rowLength, 4 * p.rowStep, 4 * p.rowParameterStep]
-  kernels[name]!(...pointers, ...sets, ...rows, p.runs, p.runLength, epsilon)
+  const sets = p.images * p.sets
+  const nanoseconds = sets * p.rows * p.rowLength * elementTime[name][activation]
+  onThreads(wasm, divide(heap, { units: sets, nanoseconds }), (wasm, { first, end }) => {
+    for (const run of runsOf(first, end, p.sets)) {
+      const data = steps[0] * run.first
+      const parameters = steps[1] * (run.first % p.sets)
+      const inputs = [x.pointer + data, weight.pointer + parameters, bias.pointer + parameters, (dy?.pointer ?? 0) + data]
+      const outputs = [o.output + data, o.sums + 8 * p.rows * run.first]
+      wasm[name](...inputs, ...outputs, run.images, run.sets, ...steps, ...rows, p.runs, p.runLength, epsilon)
+    }
+  })
 }
 
 /** dx, and the address in scratch memory of (Σ dz x̂, Σ dz) of each row, dz being the gradient at the affine image. */
