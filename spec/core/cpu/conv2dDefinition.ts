@@ -1,4 +1,5 @@
-import type { Conv2dAttributes } from '../../../core/backends/cpu/conv2d.ts'
+import { createHash } from 'node:crypto'
+import { type Conv2dAttributes, conv2d, conv2dInputGrad, conv2dWeightGrad } from '../../../core/backends/cpu/conv2d.ts'
 import { createHeap } from '../../../core/backends/cpu/heap.ts'
 
 /** A convolution's sizes: x [batch, inChannels, height, width], w [outChannels, inChannels / groups, kernel]. */
@@ -39,6 +40,33 @@ export const shapesOf = (c: ConvCase) => {
     w: [c.outChannels, c.inChannels / c.groups, ...c.kernel],
     y: [c.batch, c.outChannels, outHeight, outWidth],
   }
+}
+
+/** What the three kernels compute from fixed values, in arrays `shift` bytes behind where the heap places them. */
+export const results = (c: ConvCase, { shift = 0 } = {}) => {
+  const shapes = shapesOf(c)
+  const at = (shape: readonly number[], values?: Float32Array) => {
+    const n = count(shape)
+    const base = heap.allocate(4 * n + shift)
+    heap.f32(base + shift, n).set(values ?? new Float32Array(n).fill(Number.NaN))
+    return { pointer: base + shift, shape, dtype: 'float32' as const }
+  }
+  const [x, w, dy] = [at(shapes.x, noise(shapes.x, 3)), at(shapes.w, noise(shapes.w, 5)), at(shapes.y, noise(shapes.y, 7))]
+  const bias = at([c.outChannels], noise([c.outChannels], 9))
+  const [y, dx, dw] = [at(shapes.y), at(shapes.x), at(shapes.w)]
+  conv2d(heap, [x, w, bias], y, c)
+  conv2dInputGrad(heap, [dy, w], dx, { ...c, inputShape: shapes.x })
+  conv2dWeightGrad(heap, [x, dy], dw, { ...c, weightShape: shapes.w })
+  const [forward, inputGrad, weightGrad] = [y, dx, dw].map(({ pointer, shape }) => heap.f32(pointer, count(shape)).slice())
+  for (const { pointer } of [x, w, dy, bias, y, dx, dw]) heap.free(pointer - shift)
+  return { forward, inputGrad, weightGrad }
+}
+
+/** A hash of the bits of all that `results` gives. */
+export const bitsOf = (c: ConvCase, options?: Parameters<typeof results>[1]): string => {
+  const hash = createHash('sha256')
+  for (const values of Object.values(results(c, options))) hash.update(new Uint8Array(values.buffer))
+  return hash.digest('hex')
 }
 
 /** Calls `visit(x index, w index, y index)` for every product of the convolution's definition. */

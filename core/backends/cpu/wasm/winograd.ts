@@ -39,7 +39,9 @@ export const gapBytes = 64
 export const scratchBytes = Math.max(tileScratchBytes, filterScratchBytes)
 
 /** Tiles per block: enough that the filters, which every block reads from beyond the second-level cache, are worth it. */
-export const blockTiles = 64
+const blockTiles = 64
+/** No more tiles than this are one block. */
+const fewTiles = 128
 
 /** One block of tiles of consecutive images. */
 export interface TileBlock {
@@ -51,17 +53,21 @@ export interface TileBlock {
   readonly rest: boolean
 }
 
-/** The blocks of a batch, of whole images or parts of one, and how many images they span. */
-export const tileBlocks = (size: WinogradSize, variant: WinogradVariant): { blocks: TileBlock[]; images: number; restImages: number } => {
+/** The blocks of a batch, of whole images or parts of one; at most how many tiles they have and how many images they span. */
+export const tileBlocks = (
+  size: WinogradSize,
+  variant: WinogradVariant,
+): { blocks: TileBlock[]; length: number; images: number; restImages: number } => {
   const perImage = tilesPerImage(size, variant)
-  const images = Math.max(1, Math.min(size.images, Math.floor(blockTiles / perImage)))
+  const length = size.images * perImage <= fewTiles ? size.images * perImage : blockTiles
+  const images = Math.max(1, Math.min(size.images, Math.floor(length / perImage)))
   const blocks: TileBlock[] = []
   for (let firstImage = 0; firstImage < size.images; firstImage += images) {
     const count = Math.min(images, size.images - firstImage)
-    for (let firstTile = 0; firstTile < count * perImage; firstTile += blockTiles)
-      blocks.push({ firstImage, firstTile, tiles: Math.min(blockTiles, count * perImage - firstTile), rest: count < images })
+    for (let firstTile = 0; firstTile < count * perImage; firstTile += length)
+      blocks.push({ firstImage, firstTile, tiles: Math.min(length, count * perImage - firstTile), rest: count < images })
   }
-  return { blocks, images, restImages: size.images % images }
+  return { blocks, length, images, restImages: size.images % images }
 }
 
 /** Floats of a copy of the sources with zeros around them; 0 where the tile transforms' masks do for them. */

@@ -4,7 +4,6 @@ import { carve, put } from './convScratch.ts'
 import { edgeBytes } from './gemm.ts'
 import type { Linked } from './link.ts'
 import {
-  blockTiles,
   borderFloats,
   gapBytes,
   linkWinograd,
@@ -44,19 +43,19 @@ export interface WinogradConvolution {
 export const winogradConvolution = (heap: Heap, variant: WinogradVariant, whole: WinogradSize, o: WinogradConvolution): void => {
   const { sources, results } = whole
   const frequencies = variant.size ** 2
-  const { blocks, images, restImages } = tileBlocks(whole, variant)
+  const { blocks, length, images, restImages } = tileBlocks(whole, variant)
   const few = blocks.length === 1
   const filterRows = 4 * Math.max(1, Math.floor(filterBudgetBytes / (16 * frequencies * sources)))
   const channels = Math.min(few ? filterRows : blockChannels, 4 * Math.ceil(results / 4))
   const filterPitch = 4 * (few ? channels : 4 * Math.ceil(results / 4)) * sources + gapBytes
-  const blockColumns = 8 * Math.ceil((few ? blocks[0].tiles : blockTiles) / 8)
+  const blockColumns = 8 * Math.ceil(length / 8)
   const sourcePitch = 4 * blockColumns * sources + gapBytes
   const productPitch = 4 * blockColumns * channels + gapBytes
 
   const totalTiles = blocks.reduce((total, block) => total + block.tiles, 0)
   const nanoseconds = (frequencies * totalTiles * sources * results) / multiplyAddsPerNanosecond + 4 * sources * results
   const shares = divide(heap, { units: few ? Math.ceil(results / channels) : blocks.length, nanoseconds })
-  const groups = 2 * Math.ceil(Math.max(blockTiles, totalTiles / whole.images) / 8) + 2
+  const groups = 2 * Math.ceil(Math.max(length, totalTiles / whole.images) / 8) + 2
   const strips = Math.ceil(results / 4)
   const preparation = divide(
     heap,

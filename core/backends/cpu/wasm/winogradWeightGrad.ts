@@ -5,7 +5,6 @@ import { carve, put } from './convScratch.ts'
 import { edgeBytes } from './gemm.ts'
 import type { Linked } from './link.ts'
 import {
-  blockTiles,
   borderFloats,
   gapBytes,
   linkWinograd,
@@ -41,15 +40,14 @@ export const winogradWeightGrad = (
 ): void => {
   const { sources, results } = whole
   const frequencies = variant.size ** 2
-  const { blocks, images, restImages } = tileBlocks(whole, variant)
+  const { blocks, length, images, restImages } = tileBlocks(whole, variant)
   const few = blocks.length === 1
   const panels = Math.ceil(sources / 8)
   const strips = Math.ceil(results / 4)
-  const length = few ? blocks[0].tiles : blockTiles
   const [xPitch, dyPitch] = [32 * panels * length + gapBytes, 16 * strips * length + gapBytes]
   const sumStrips = few ? Math.max(1, Math.floor(sumBudgetBytes / (frequencies * 128 * panels))) : strips
   const sumPitch = 128 * sumStrips * panels + gapBytes
-  const perImage = Math.max(blockTiles, blocks.reduce((total, block) => total + block.tiles, 0) / whole.images) + 1
+  const perImage = Math.max(length, blocks.reduce((total, block) => total + block.tiles, 0) / whole.images) + 1
 
   const multiplyAdds = frequencies * length * 32 * panels * strips
   const transformShares = divide(heap, { units: panels + strips, nanoseconds: 8 * length * (sources + results) })
