@@ -59,6 +59,8 @@ const readNetwork = (path: string): Unet2d => {
   try {
     return createUnet2d(config as Record<string, unknown>)
   } catch (cause) {
+    // Anything but a refused configuration is a bug, to be seen as one.
+    if (cause instanceof TypeError || cause instanceof RangeError) throw cause
     throw new FileError(path, (cause as Error).message, 'only unconditional UNet2DModel configurations are supported', { cause })
   }
 }

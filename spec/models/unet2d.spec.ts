@@ -157,6 +157,24 @@ describe('createUnet2d', () => {
   })
 })
 
+describe('a configuration from a damaged file', () => {
+  it.each<[object, string]>([
+    [{ block_out_channels: null }, 'block_out_channels is null; use a list of at most 256 values'],
+    [{ block_out_channels: [4, '8'] }, 'block_out_channels is [4,"8"]; use a list of which each is a whole number from 1 to 65536'],
+    [{ down_block_types: [1, 2] }, 'use a list of which each is a string'],
+    [{ layers_per_block: 1.5 }, 'layers_per_block is 1.5; use a whole number from 1 to 256'],
+    [{ layers_per_block: 1e8 }, 'layers_per_block is 100000000; use a whole number from 1 to 256'],
+    [{ in_channels: '3' }, 'in_channels is "3"; use a whole number from 1 to 65536'],
+    [{ norm_eps: null }, 'norm_eps is null; use a number from 0 on'],
+    [{ dropout: 1 }, 'dropout is 1; use a number from 0 to below 1'],
+    [{ num_class_embeds: 0 }, 'num_class_embeds is 0; use a whole number from 1'],
+    [{ add_attention: 'yes' }, 'add_attention is "yes"; use a boolean'],
+    [{ attention_head_dim: 3 }, 'attention_head_dim 3 does not divide 8 channels'],
+  ])('should be refused for what is wrong with it: %j', (change, message) => {
+    expect(() => createUnet2d({ ...TINY, ...change })).toThrow(message)
+  })
+})
+
 describe('blocks of the UNet', () => {
   it('should divide the sum of shortcut and residual by the scale', () => {
     const { config, init } = createUnet2d(TINY)

@@ -107,6 +107,8 @@ const SONG_ONLY = ['embedding_type', 'channel_mult_noise', 'encoder_type', 'deco
 /** Options that do not change the network in float32 outside training. */
 const IGNORED = ['use_fp16', 'label_dropout', 'sigma_min', 'sigma_max', 'epsilon_t', 'class_name']
 
+const REALS = ['channel_mult', 'dropout', 'resample_filter', 'sigma_data', 'beta_d', 'beta_min']
+
 const fail = configError('edmNet')
 
 /**
@@ -118,7 +120,7 @@ export const edmNetConfig = (given: Readonly<Record<string, unknown>>): EdmNetCo
   const stranger = SONG_ONLY.find(name => dhariwal && Object.hasOwn(given, name))
   if (stranger) fail(`DhariwalUNet has no option "${stranger}"`, 'leave it out, or set model_type to SongUNet')
   const defaults = dhariwal ? DHARIWAL_UNET : SONG_UNET
-  const config = completeConfig({ network: 'edmNet', defaults, fixed: {}, ignored: IGNORED, choices: CHOICES }, given)
+  const config = completeConfig({ network: 'edmNet', defaults, fixed: {}, ignored: IGNORED, choices: CHOICES, reals: REALS }, given)
   check(config)
   return config
 }

@@ -87,6 +87,8 @@ const IGNORED = ['image_size', 'use_checkpoint', 'use_fp16']
 /** Groups of every group norm. */
 export const GROUPS = 32
 
+const REALS = ['dropout', 'channel_mult']
+
 const fail = configError('guidedUnet')
 
 /**
@@ -94,7 +96,10 @@ const fail = configError('guidedUnet')
  * Throws when a name is unknown, a value is not supported, or the parts contradict each other.
  */
 export const guidedUnetConfig = (given: Readonly<Record<string, unknown>>): GuidedUnetConfig => {
-  const config = completeConfig({ network: 'guidedUnet', defaults: DEFAULTS, fixed: FIXED, ignored: IGNORED }, given)
+  const config = completeConfig(
+    { network: 'guidedUnet', defaults: DEFAULTS, fixed: FIXED, ignored: IGNORED, reals: REALS, nullable: ['num_classes'] },
+    given,
+  )
   if (config.channel_mult.length === 0) fail('channel_mult is empty', 'give one multiple of model_channels per level')
   config.channel_mult.forEach((multiple, level, all) => {
     const channels = multiple * config.model_channels

@@ -82,6 +82,8 @@ const FIXED: Readonly<Record<string, unknown>> = { nonlinearity: 'swish' }
 /** Options of a config that do not change the network. `continuous` chooses the training loss. */
 const IGNORED = ['continuous', 'name', 'normalization', 'ema_rate', 'beta_min', 'beta_max', '_class_name', '_diffusers_version']
 
+const REALS = ['ch_mult', 'dropout', 'fir_kernel', 'init_scale', 'fourier_scale', 'sigma_min', 'sigma_max']
+
 const fail = configError('ncsnpp')
 
 /**
@@ -89,7 +91,10 @@ const fail = configError('ncsnpp')
  * Throws when a name is unknown, a value is not supported, or the parts contradict each other.
  */
 export const ncsnppConfig = (given: Readonly<Record<string, unknown>>): NcsnppConfig => {
-  const config = completeConfig({ network: 'ncsnpp', defaults: DEFAULTS, fixed: FIXED, ignored: IGNORED, choices: CHOICES }, given)
+  const config = completeConfig(
+    { network: 'ncsnpp', defaults: DEFAULTS, fixed: FIXED, ignored: IGNORED, choices: CHOICES, reals: REALS },
+    given,
+  )
   check(config)
   return config
 }

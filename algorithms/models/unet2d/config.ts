@@ -86,6 +86,9 @@ const UP_BLOCKS: readonly string[] = ['UpBlock2D', 'AttnUpBlock2D', 'ResnetUpsam
 /** Bookkeeping of a `config.json` that does not change the network. */
 const IGNORED = ['_class_name', '_diffusers_version', '_name_or_path', 'sample_size']
 
+const REALS = ['mid_block_scale_factor', 'norm_eps', 'dropout']
+const NULLABLE = ['attention_head_dim', 'num_class_embeds']
+
 const fail = configError('unet2d')
 
 /**
@@ -93,7 +96,10 @@ const fail = configError('unet2d')
  * Throws when a name is unknown, a value is not supported, or the parts contradict each other.
  */
 export const unet2dConfig = (given: Readonly<Record<string, unknown>>): Unet2dConfig => {
-  const config = completeConfig({ network: 'unet2d', defaults: DEFAULTS, fixed: FIXED, ignored: IGNORED, choices: CHOICES }, given)
+  const config = completeConfig(
+    { network: 'unet2d', defaults: DEFAULTS, fixed: FIXED, ignored: IGNORED, choices: CHOICES, reals: REALS, nullable: NULLABLE },
+    given,
+  )
   check(config)
   return config
 }
@@ -113,6 +119,13 @@ const check = (c: Unet2dConfig): void => {
   }
   checkBlocks(c.down_block_types, DOWN_BLOCKS)
   checkBlocks(c.up_block_types, UP_BLOCKS)
+  c.block_out_channels.forEach((channels, level, all) => {
+    const attends = c.down_block_types[level]!.startsWith('Attn') || c.up_block_types[all.length - 1 - level]!.startsWith('Attn')
+    const inTheMiddle = c.add_attention && level === all.length - 1
+    if (c.attention_head_dim !== null && (attends || inTheMiddle) && channels % c.attention_head_dim !== 0) {
+      fail(`attention_head_dim ${c.attention_head_dim} does not divide ${channels} channels`, 'choose a divisor')
+    }
+  })
   for (const channels of c.block_out_channels) {
     if (channels % c.norm_num_groups !== 0) {
       fail(`norm_num_groups ${c.norm_num_groups} does not divide ${channels} channels`, 'choose a common divisor of block_out_channels')
