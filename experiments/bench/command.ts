@@ -18,7 +18,9 @@ interface Options {
   readonly peers: boolean | readonly string[]
   readonly filter?: readonly string[]
   readonly rounds?: number
-  readonly threads: readonly number[]
+  readonly threadCounts?: readonly number[]
+  /** The option of all commands. */
+  readonly threads?: number
   readonly clock?: Clock
   readonly limit: number
   readonly quick: boolean
@@ -79,11 +81,12 @@ const render = ({ results, versions, absent, reference, provenance }: BenchResul
 const run = async (o: Options): Promise<void> => {
   const chosen = chooseRows({ filter: o.filter, quick: o.quick })
   const peers = choosePeers(o.peers)
+  const threads = o.threadCounts ?? [o.threads ?? 1]
   if (peers.some(name => name !== 'pytorch')) await installPeers(PEERS_FOLDER)
   const results = await bench({
     rows: chosen,
     contestants: [OURS, ...peers],
-    threads: o.threads,
+    threads,
     rounds: o.rounds ?? (o.quick ? QUICK.rounds : ROUNDS),
     clock: o.clock,
     leastMs: o.quick ? QUICK.sampleMs : SAMPLE_MS,
@@ -93,7 +96,7 @@ const run = async (o: Options): Promise<void> => {
   })
   if (OURS in results.absent) throw new UserError(`bench: this project does not run: ${results.absent[OURS]}`, 'try npm test')
   const json = `${JSON.stringify(resultsJson(results), null, 2)}\n`
-  process.stdout.write(o.json ? json : `${render(results, o.threads)}\n`)
+  process.stdout.write(o.json ? json : `${render(results, threads)}\n`)
   if (o.out === undefined) return
   try {
     writeFileSync(o.out, json)
@@ -110,7 +113,7 @@ export const benchCommand = (): Command =>
     .option('--peers [names...]', 'other libraries too, all or those named; installs them once into runs/bench-peers', false)
     .option('--filter <texts...>', 'only rows with one of these texts in their title')
     .option('--rounds <n>', `rounds, in each of which everyone is timed once (default: ${ROUNDS})`, wholeNumber(1))
-    .option('--threads <list>', 'numbers of threads', threadCounts, [1])
+    .option('--thread-counts <list>', 'numbers of threads to compare, such as 1,2 (default: that of --threads, else 1)', threadCounts)
     .addOption(new Option('--clock <kind>', 'time that counts (default: cpu with one thread, else wall)').choices(['cpu', 'wall']))
     .option('--limit <seconds>', 'time each contestant has for each row', wholeNumber(1), 10)
     .option('--quick', `fewer rows, ${QUICK.rounds} rounds, short samples`, false)
@@ -125,6 +128,6 @@ Examples:
   npm run bench -- --quick                           this project alone, in a minute
   npm run bench -- --peers                           beside every peer that runs here
   npm run bench -- --peers pytorch --filter conv     convolutions beside PyTorch
-  npm run bench -- --peers --threads 1,2 --out bench.json`,
+  npm run bench -- --peers --thread-counts 1,2 --out bench.json`,
     )
-    .action(run)
+    .action((_options, command: Command) => run(command.optsWithGlobals()))

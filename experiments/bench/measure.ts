@@ -40,7 +40,7 @@ interface State {
 }
 
 /** An entrant is given up when one answer takes so many times the limit. */
-const GRACE = 4
+const GRACE = 2
 
 /** Until engines have compiled what runs often. */
 const WARM_UP_MS = 200

@@ -3,7 +3,7 @@ import { createUnet2d } from '../../../algorithms/models/unet2d.ts'
 import { createWideResNet } from '../../../algorithms/models/wideResNet.ts'
 import { purify } from '../../../algorithms/purification/purify.ts'
 import { add, constant, max, mul, sigmoid, sub } from '../../../core/expr/expr.ts'
-import { dispose, grad, ops, sizeOf, type Tensor, tensor, tidy, useBackend, vjp } from '../../../core/index.ts'
+import { dispose, grad, ops, sizeOf, startThreads, type Tensor, tensor, tidy, useBackend, vjp } from '../../../core/index.ts'
 import { attention, batchNorm, meanCrossEntropy, type ParameterShapes, scope } from '../../../core/nn/index.ts'
 import { givenDraws } from '../../parity/givenDraws.ts'
 import { collectProvenance } from '../../support/provenance.ts'
@@ -20,7 +20,12 @@ const array = (shape: readonly number[], seed: number, { scale = 1, offset = 0 }
   )
 
 const taskOf = (inputs: Arrays, compute: () => Arrays): Task => ({
-  run: () => dispose(compute()),
+  run() {
+    const outputs = compute()
+    // An elementwise op may wait for its first reader, and has none here.
+    for (const { backend, storage } of outputs) backend.settle?.(storage)
+    dispose(outputs)
+  },
   async checksum() {
     const outputs = compute()
     let sum = 0
@@ -174,4 +179,5 @@ const prepare = (work: Case): Task => {
 }
 
 await useBackend('cpu')
+await startThreads()
 await serve({ version: collectProvenance({ seed: 0, backend: 'cpu' }).git?.commit.slice(0, 7) ?? 'unknown', prepare })

@@ -1,8 +1,7 @@
-import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Case, outputSide } from '../cases.ts'
 import { fill, meanAbsolute, SEEDS } from '../fill.ts'
-import { peerVersion } from './peerModule.ts'
+import { peerPath, peerVersion } from './peerModule.ts'
 import { serve, type Task } from './task.ts'
 
 /** An array of jax-js. An operation consumes the references it is given; `ref` makes one more. */
@@ -37,7 +36,7 @@ interface Jax {
   readonly nn: { relu(x: Array_): Array_; sigmoid(x: Array_): Array_; silu(x: Array_): Array_; softmax(x: Array_): Array_ }
 }
 
-const jax: Jax = await import(pathToFileURL(join(process.env.BENCH_PEERS ?? '.', 'node_modules/@jax-js/jax/dist/index.js')).href)
+const jax: Jax = await import(pathToFileURL(peerPath('@jax-js/jax/dist/index.js')).href)
 const { numpy: np, nn } = jax
 
 const array = (shape: readonly number[], seed: number, offset = 0): Array_ =>

@@ -1,8 +1,8 @@
-// A contestant for tests: says and does what its first argument tells, as JSON { name, log, on: { prepare, sample } }.
+// A contestant for tests, whose version is its process id: says and does what its first argument tells, as JSON { name, log, on: { prepare, sample } }.
 import { appendFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
-const { name, log, on = {}, hello = { hello: { version: '1.0' } } } = JSON.parse(process.argv[2])
+const { name, log, on = {}, hello = { hello: { version: String(process.pid) } } } = JSON.parse(process.argv[2])
 /** @param {object | string} answer */
 const say = answer => process.stdout.write(typeof answer === 'string' ? `${answer}\n` : `${JSON.stringify(answer)}\n`)
 /** @type {Record<string, object>} */
