@@ -13,13 +13,12 @@ import { type HeapStorage, heapStorage } from './storage.ts'
  * or a shape without a kernel runs its definition on views of the same memory, so every op is always available.
  * Elementwise ops on large arrays wait until they are needed and are then computed together (see fusion.ts).
  */
-export const createCpu = (): Backend => {
-  const heap = createHeap()
+export const createCpu = (memory: { readonly maximumPages?: number } = {}): Backend => {
+  const heap = createHeap(memory)
   const view = (pointer: number, size: number, dtype: DType): HostValues =>
     dtype === 'int32' ? heap.i32(pointer, size) : heap.f32(pointer, size)
-  const allocate = (size: number): number => heap.allocate(Math.max(4, 4 * size))
-  const fusion = createFusion(heap, (_name, shape) => allocate(sizeOf(shape)))
-  const store = (size: number, dtype: DType): HeapStorage => heapStorage(allocate(size), size, dtype)
+  const fusion = createFusion(heap)
+  const store = (owner: string, size: number, dtype: DType): HeapStorage => heapStorage(heap.allocate(4 * size, owner), size, dtype)
   const arrayOf = ({ storage, shape }: Operand): CpuArray => ({
     pointer: (storage as HeapStorage).pointer,
     shape,
@@ -40,7 +39,7 @@ export const createCpu = (): Backend => {
     name: 'cpu',
     floatType: 'float32',
     upload(values, dtype) {
-      const storage = store(values.length, dtype)
+      const storage = store('tensor', values.length, dtype)
       view(storage.pointer, values.length, dtype).set(values)
       return storage
     },
@@ -51,11 +50,16 @@ export const createCpu = (): Backend => {
       }
       for (const { storage } of inputs) fusion.settle(storage as HeapStorage)
       const size = sizeOf(shape)
-      const storage = store(size, dtype)
+      const storage = store(op.name, size, dtype)
       const kernel = kernels.get(op.kernel ?? op.name)
       const output: CpuArray = { pointer: storage.pointer, shape, dtype: 'float32' }
-      if (!kernel?.(heap, inputs.map(arrayOf), output, attributes)) {
-        define(op, inputs, { values: view(storage.pointer, size, dtype), shape }, attributes)
+      try {
+        if (!kernel?.(heap, inputs.map(arrayOf), output, attributes)) {
+          define(op, inputs, { values: view(storage.pointer, size, dtype), shape }, attributes)
+        }
+      } catch (error) {
+        heap.free(storage.pointer)
+        throw error
       }
       return storage
     },

@@ -61,8 +61,7 @@ const canOverwrite = (storage: HeapStorage, leaf: HeapStorage): boolean => {
 
 const isOrphan = (storage: HeapStorage): boolean => storage.references === 0
 
-/** `allocate(name, shape)` gives the memory of a float32 array, or throws an error that names the op. */
-export const createFusion = (heap: Heap, allocate: (name: string, shape: readonly number[]) => number): Fusion => {
+export const createFusion = (heap: Heap): Fusion => {
   const arrayOf = ({ storage, shape }: Leaf): CpuArray => ({ pointer: storage.pointer, shape, dtype: 'float32' })
 
   /** Ends the reading of a deferred array's leaves; a leaf that nobody else needs is freed, but for its heir. */
@@ -77,8 +76,13 @@ export const createFusion = (heap: Heap, allocate: (name: string, shape: readonl
     if (!deferred) return false
     const { name, expr, leaves, params, shape } = deferred
     const inherited = leaves.find(({ storage: leaf }) => isOrphan(leaf) && leaf.readers!.size === 1 && canOverwrite(storage, leaf))?.storage
-    const pointer = inherited?.pointer ?? allocate(name, shape)
-    elementwise(heap, leaves.map(arrayOf), { pointer, shape, dtype: 'float32' }, { expr: expr.expr, params })
+    const pointer = inherited?.pointer ?? heap.allocate(4 * storage.size, name)
+    try {
+      elementwise(heap, leaves.map(arrayOf), { pointer, shape, dtype: 'float32' }, { expr: expr.expr, params })
+    } catch (error) {
+      if (!inherited) heap.free(pointer)
+      throw error
+    }
     storage.pointer = pointer
     storage.deferred = undefined
     forget(storage, deferred, inherited)

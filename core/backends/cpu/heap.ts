@@ -1,3 +1,5 @@
+import { exhaustedMessage, type LiveBlock } from './exhausted.ts'
+
 /** Whole-memory views. The object stays the same; its fields are replaced when the memory grows, so do not copy them out. */
 export interface HeapView {
   readonly f32: Float32Array
@@ -20,9 +22,9 @@ export interface Heap {
   /**
    * Byte address of at least `bytes` bytes, 64-byte aligned, contents undefined. At least 12 bytes behind them
    * belong to no one, so a vector that starts inside an array may be loaded and stored whole. Throws a named error when
-   * the memory is exhausted.
+   * the memory is exhausted, which lists live blocks by their `owner`: the op that asks.
    */
-  allocate(bytes: number): number
+  allocate(bytes: number, owner?: string): number
   free(pointer: number): void
   /** Byte address of at least `bytes` bytes for use within one kernel call; the next call of `scratch` may return the same. */
   scratch(bytes: number): number
@@ -36,11 +38,12 @@ export interface Heap {
 const pageBytes = 65536
 const unitBytes = 64
 /**
- * In front of each block, a whole unit so that blocks stay aligned. Only its last word is used, for the block's class: the
- * rest is slack behind the block before it, for vectors that start inside that block and end after it.
+ * In front of each block, a whole unit so that blocks stay aligned. Only its last two words are used, for the block's owner
+ * and class: the rest is slack behind the block before it, for vectors that start inside that block and end after it.
  */
 const headerBytes = unitBytes
 const classWord = (pointer: number): number => (pointer - 4) >>> 2
+const ownerWord = (pointer: number): number => (pointer - 8) >>> 2
 const descriptorBytes = 4096
 const growthBytes = 64 * 2 ** 20
 
@@ -62,8 +65,6 @@ const classUnits = (sizeClass: number): number => {
 
 const classCount = classOf(2 ** 26) + 1
 
-const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
-
 /**
  * Creates a heap. A freed block goes to the free list of its class and is handed out again by the next allocation of that
  * class, so allocating and freeing take constant time and a training step that repeats its shapes stops growing.
@@ -80,11 +81,24 @@ export const createHeap = ({
   const free: number[][] = Array.from({ length: classCount }, () => [])
   let capacity = 0
   // The first unit stays unused, so that 0 is never the address of a block.
-  let top = unitBytes + descriptorBytes
+  const bottom = unitBytes + descriptorBytes
+  let top = bottom
   let bytesLive = 0
   let bytesPeak = 0
+  let lastOwner = 'a kernel'
   let scratchPointer = 0
   let scratchBytes = 0
+
+  const ownerNames: string[] = []
+  const ownerIds = new Map<string, number>()
+  const ownerId = (owner: string): number => {
+    let id = ownerIds.get(owner)
+    if (id === undefined) {
+      id = ownerNames.push(owner) - 1
+      ownerIds.set(owner, id)
+    }
+    return id
+  }
 
   const refresh = () => {
     const { buffer } = memory
@@ -131,7 +145,17 @@ export const createHeap = ({
     return 0
   }
 
-  const take = (bytes: number): number => {
+  /** The blocks in use, in the order of their addresses. */
+  function* liveBlocks(): Generator<LiveBlock> {
+    let bytes = 0
+    for (let pointer = bottom + headerBytes; pointer < top; pointer += bytes + headerBytes) {
+      const sizeClass = view.i32[classWord(pointer)]!
+      bytes = classUnits(Math.abs(sizeClass)) * unitBytes
+      if (sizeClass > 0) yield { bytes, owner: ownerNames[view.i32[ownerWord(pointer)]!]! }
+    }
+  }
+
+  const take = (bytes: number, owner: string): number => {
     const units = Math.max(1, Math.ceil(bytes / unitBytes))
     const sizeClass = units <= 2 ** 26 ? classOf(units) : classCount
     let pointer = free[sizeClass]?.pop() ?? 0
@@ -141,10 +165,9 @@ export const createHeap = ({
       else pointer = borrow(sizeClass)
     } else if (pointer !== 0) view.i32[classWord(pointer)] = sizeClass
     if (pointer === 0) {
-      throw new Error(
-        `heap allocate: the memory is exhausted, asked ${mebibytes(bytes)} with ${mebibytes(bytesLive)} live of at most ${mebibytes(maximumPages * pageBytes)}; reduce the batch size or dispose tensors that are no longer needed`,
-      )
+      throw new Error(exhaustedMessage({ owner, bytes }, { live: bytesLive, maximum: maximumPages * pageBytes, blocks: liveBlocks() }))
     }
+    view.i32[ownerWord(pointer)] = ownerId(owner)
     return pointer
   }
 
@@ -152,7 +175,7 @@ export const createHeap = ({
   const giveBack = (pointer: number): number => {
     const header = classWord(pointer)
     const sizeClass = view.i32[header]!
-    if (pointer <= unitBytes + descriptorBytes || pointer >= top || !(sizeClass > 0 && sizeClass < classCount)) {
+    if (pointer <= bottom || pointer >= top || !(sizeClass > 0 && sizeClass < classCount)) {
       throw new Error(`heap free: address ${pointer} is not a live block; free each block once`)
     }
     view.i32[header] = -sizeClass
@@ -168,8 +191,9 @@ export const createHeap = ({
     f32: (pointer, length) => new Float32Array(view.f32.buffer, pointer, length),
     i32: (pointer, length) => new Int32Array(view.i32.buffer, pointer, length),
     descriptor: unitBytes,
-    allocate(bytes) {
-      const pointer = take(bytes)
+    allocate(bytes, owner = 'a kernel') {
+      lastOwner = owner
+      const pointer = take(bytes, owner)
       bytesLive += classUnits(view.i32[classWord(pointer)]!) * unitBytes
       if (bytesLive > bytesPeak) bytesPeak = bytesLive
       return pointer
@@ -182,7 +206,7 @@ export const createHeap = ({
         if (scratchPointer !== 0) giveBack(scratchPointer)
         scratchPointer = 0
         scratchBytes = 0
-        scratchPointer = take(bytes)
+        scratchPointer = take(bytes, `scratch memory of ${lastOwner}`)
         scratchBytes = bytes
       }
       return scratchPointer

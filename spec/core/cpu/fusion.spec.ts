@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { createCpu } from '../../../core/backends/cpu/cpu.ts'
 import { setFusion } from '../../../core/backends/cpu/fusion.ts'
 import * as E from '../../../core/expr/expr.ts'
-import { checkpoint, ops, type Tensor, tensor, tidy, valueAndGrad, withBackend } from '../../../core/index.ts'
+import { checkpoint, dispose, ops, type Tensor, tensor, tidy, valueAndGrad, withBackend } from '../../../core/index.ts'
 import { runs } from '../../support/replay.ts'
 
 /** Just large enough to be deferred, with rows of whole vectors and without. */
@@ -222,6 +222,24 @@ describe('fusion of elementwise ops', () => {
       const infinite = tensor(new Float32Array(4096).fill(Number.POSITIVE_INFINITY))
       expect(infinite.mul(0).add(1).dataSync()[0]).toBeNaN()
     })
+  })
+
+  it('should name the deferred op that does not fit, never fail in freeing, and go on when there is room', () => {
+    const backend = createCpu({ maximumPages: 4 })
+    withBackend(backend, () => {
+      const x = values([64, 64], 0)
+      const perRow = values([64, 1], 5)
+      const rest = Array.from({ length: 14 }, () => values([64, 64], 1))
+      const y = tidy(() => x.add(perRow).abs())
+      const root = Math.fround(x.dataSync()[0]! + perRow.dataSync()[0]!)
+      perRow.dispose()
+      expect(() => y.dataSync()).toThrow(/^abs: .*, most of it 15 x 0\.0 MiB by tensor/)
+      rest.pop()!.dispose()
+      x.dispose()
+      expect(y.dataSync()[0]).toBe(Math.abs(root))
+      dispose([y, rest])
+    })
+    expect(backend.memory().bytesLive).toBe(0)
   })
 
   it('should settle long chains on the way', () => {

@@ -64,9 +64,27 @@ describe('heap', () => {
   it('should say what was asked, what is live and what to do when exhausted', () => {
     const heap = createHeap({ maximumPages: 32 })
     heap.allocate(2 ** 20)
-    expect(() => heap.allocate(2 ** 20)).toThrow(/asked 1\.0 MiB with 1\.0 MiB live of at most 2\.0 MiB; reduce the batch size/)
+    expect(() => heap.allocate(2 ** 20, 'conv2d')).toThrow(
+      /^conv2d: .*asked 1\.0 MiB with 1\.0 MiB live of at most 2\.0 MiB, most of it 1 x 1\.0 MiB by a kernel; reduce the batch size/,
+    )
     expect(() => heap.allocate(2 ** 40)).toThrow(/exhausted/)
     expect(heap.allocate(2 ** 18)).toBeGreaterThan(0)
+  })
+
+  it('should list the largest live blocks by owner and size when exhausted, and no freed ones', () => {
+    const heap = createHeap({ maximumPages: 64 })
+    const large = heap.allocate(2 ** 20, 'sum')
+    for (let i = 0; i < 4; i++) heap.allocate(2 ** 18, 'conv2d')
+    heap.allocate(2 ** 19, 'matmul')
+    heap.allocate(100, 'add')
+    heap.free(large)
+    heap.free(heap.allocate(2 ** 19, 'gone'))
+    heap.allocate(2 ** 19, 'conv2d')
+    expect(() => heap.allocate(2 ** 22, 'pad')).toThrow(
+      /^pad: .* most of it 4 x 0\.3 MiB by conv2d, 1 x 0\.5 MiB by matmul, 1 x 0\.5 MiB by conv2d; reduce/,
+    )
+    heap.allocate(100, 'groupNorm')
+    expect(() => heap.scratch(2 ** 22)).toThrow(/^scratch memory of groupNorm: /)
   })
 
   it('should reuse a larger free block before failing', () => {
