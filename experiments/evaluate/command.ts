@@ -5,6 +5,7 @@ import { number, wholeNumber } from '../cli/arguments.ts'
 import { DATASETS, type DatasetName } from '../data/datasets.ts'
 import { modelFolder } from '../fetch/modelFolder.ts'
 import { fetchTestSet, TEST_SETS } from '../fetch/testSets.ts'
+import { presentBackend, type RunBackend, runBackends } from '../gpu/presentBackend.ts'
 import { UsageError } from '../support/errors.ts'
 import { createProgress, type ProgressOptions } from '../support/progress.ts'
 import { collectProvenance } from '../support/provenance.ts'
@@ -29,7 +30,7 @@ interface Options extends Partial<PurifierOptions> {
   readonly mean?: readonly number[]
   readonly std?: readonly number[]
   readonly seed: number
-  readonly backend: string
+  readonly backend: RunBackend
   readonly json?: boolean
   readonly quiet?: boolean
 }
@@ -72,7 +73,8 @@ const evaluate = async (o: Options): Promise<void> => {
   const { network, normalisation } = architectureOf(o.arch, { channels: kind.channels, classes: o.classes ?? kind.classes })
   const seen = { mean: o.mean ?? normalisation.mean, std: o.std ?? normalisation.std }
   checkNormalisation(seen, kind.channels)
-  await useBackend(o.backend)
+  const backend = await presentBackend(o.backend)
+  await useBackend(backend)
   const paths = o.download ? await fetchTestSet(o.dataset, fetching) : o.data
   const data = kind.load({ paths, limit: o.limit })
   const parameters = loadWeights(
@@ -94,7 +96,7 @@ const evaluate = async (o: Options): Promise<void> => {
     const report = {
       ...result,
       options: reported(o, seen, model?.commit),
-      provenance: collectProvenance({ seed: o.seed, backend: o.backend }),
+      provenance: collectProvenance({ seed: o.seed, backend }),
     }
     process.stdout.write(o.json ? `${JSON.stringify(report, null, 2)}\n` : formatAccuracy(result, { ...o, purifier: wanted }))
   } finally {
@@ -127,7 +129,7 @@ export const evaluateCommand = (): Command =>
     .option('--steps <n>', 'reverse steps from there', wholeNumber(1), 100)
     .addOption(new Option('--variance <kind>', 'of the DDPM steps').choices(['fixedLarge', 'fixedSmall']).default('fixedLarge'))
     .option('--seed <n>', 'seed of the noise', wholeNumber(0), 0)
-    .addOption(new Option('--backend <name>', 'what computes').choices(['cpu', 'reference']).default('cpu'))
+    .addOption(new Option('--backend <name>', 'what computes').choices(runBackends).default('cpu'))
     .option('--json', 'print the result, its options and what it was computed with as JSON')
     .option('--quiet', 'no progress bar')
     .addHelpText(

@@ -104,7 +104,8 @@ const CHANGES = [1, 1, 1, 2, 3]
 
 /** One to three random changes. */
 export const mutated: Mutation = (bytes, dice) => {
-  let result = bytes
+  // A copy, of a plain array, since `slice` of a Node Buffer would share memory with the file it is to be damaged again from.
+  let result: Uint8Array = Uint8Array.from(bytes)
   for (let changes = CHANGES[dice(CHANGES.length)]!; changes > 0 && result.length > 0; changes--)
     result = GENERAL[dice(GENERAL.length)]!(result, dice)
   return result

@@ -41,6 +41,15 @@ describe('damaged files', () => {
   })
 })
 
+describe('damage', () => {
+  it('should leave the file alone that it starts from, also in a Buffer', () => {
+    const original = Buffer.from(Array.from({ length: 50 }, (_, i) => i))
+    const before = Uint8Array.from(original)
+    for (let seed = 0; seed < 50; seed++) mutated(original, diceOf(key(seed)))
+    expect(Uint8Array.from(original)).toEqual(before)
+  })
+})
+
 describe('a case', () => {
   const outcome = (read: () => unknown) =>
     fuzzCases('odd', 0, join(folder, 'odd'), { seeds: () => [Uint8Array.of(1)], read }).undamaged()[0]!
