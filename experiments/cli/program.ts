@@ -9,6 +9,7 @@ import { doctorCommand } from '../gpu/command.ts'
 import { inspectCommand } from '../inspect/command.ts'
 import { parityCommand } from '../parity/command.ts'
 import { withProfile } from '../profile/option.ts'
+import { wholeNumber } from './arguments.ts'
 
 /** How a command is called from a checkout: nothing is installed, package.json has a script for each. */
 const usageOf = (command: Command): string => {
@@ -21,7 +22,13 @@ export const createProgram = (): Command => {
   const program = new Command('dbp')
     .description('Robustness of diffusion-based purification, measured')
     .exitOverride()
-    .configureHelp({ commandUsage: usageOf })
+    .configureHelp({ commandUsage: usageOf, showGlobalOptions: true })
+    .option('--threads <n>', 'threads of an op on cpu (default: one per processor); no result depends on it', wholeNumber(1))
+    // By the environment, which worker processes inherit.
+    .hook('preAction', command => {
+      const { threads } = command.opts()
+      if (threads !== undefined) process.env.DBP_THREADS = String(threads)
+    })
   for (const command of [
     withProfile(runCommand()),
     withProfile(trainCommand()),

@@ -175,9 +175,9 @@ const elementTime = 0.2
  * thread: a share would write where another one reads.
  */
 const reduceRun = (heap: Heap, kernels: Linked, { source, target, outer, size, kept }: Pass): void => {
-  const nanoseconds = source === target ? 0 : outer * size * kept * elementTime
   const byColumns = outer === 1 && kept > 1
-  const shares = divide(heap, { units: byColumns ? Math.ceil(kept / stripColumns) : outer, nanoseconds })
+  const parts = byColumns ? Math.ceil(kept / stripColumns) : outer
+  const shares = divide(heap, { units: source === target ? 1 : parts, nanoseconds: outer * size * kept * elementTime })
   onThreads(kernels, shares, (kernels, { first, end }) => {
     const from = source + 4 * first * size * kept
     const to = target + 4 * first * kept

@@ -89,6 +89,7 @@ const large: readonly (readonly [op: string, shapes: readonly (readonly number[]
   ['sum', [[1031, 67]], { axes: [0], keepDims: true }],
   ['sum', [[67, 1031]], { axes: [1], keepDims: true }],
   ['sum', [[13, 40, 5, 30]], { axes: [1, 3], keepDims: true }],
+  ['sum', [[300, 3, 20, 3, 4]], { axes: [0, 2, 4], keepDims: true }],
   ['permute', [[67, 131]], { axes: [1, 0] }],
   ['permute', [[5, 17, 3, 35]], { axes: [2, 0, 3, 1] }],
   ['slice', [[40, 100]], { starts: [3, 5], sizes: [31, 90] }],
