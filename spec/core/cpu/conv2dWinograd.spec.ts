@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
-import { setWinograd } from '../../../core/backends/cpu/conv2d.ts'
+import { conv2d, conv2dInputGrad, conv2dWeightGrad, setWinograd } from '../../../core/backends/cpu/conv2d.ts'
+import { createHeap } from '../../../core/backends/cpu/heap.ts'
 import { setExactArithmetic } from '../../../core/backends/cpu/wasm/link.ts'
-import { bitsOf, type ConvCase, definition, noise, relativeError, results, shapesOf } from './conv2dDefinition.ts'
+import { bitsOf, type ConvCase, count, definition, noise, relativeError, results, shapesOf } from './conv2dDefinition.ts'
 
 /** A 3x3 convolution with stride one and padding one. */
 const convolution = (batch: number, inChannels: number, outChannels: number, size: readonly [number, number]): ConvCase => ({
@@ -112,6 +113,24 @@ describe('cpu conv2d by Winograd', () => {
       setWinograd(mode)
       const c = convolution(1, 6, 5, [7, 9])
       expect(bitsOf(c, { shift: 4 })).toBe(bitsOf(c))
+    }
+  })
+
+  it('should read nothing beyond the slack that the heap leaves behind an array, at the end of the memory', () => {
+    const slack = 64
+    for (const mode of ['F4', 'F2', 'off'] as const) {
+      setWinograd(mode)
+      const c = convolution(1, 3, 3, [9, 512])
+      const { x, w, y } = shapesOf(c)
+      const end = createHeap({ maximumPages: 1024 })
+      const [result, weight] = [y, w].map(shape => ({ pointer: end.allocate(4 * count(shape)), shape, dtype: 'float32' as const }))
+      end.f32(weight.pointer, count(w)).fill(1)
+      end.scratch(2 ** 23)
+      const last = { pointer: end.view.u8.length - slack - 4 * count(x), shape: x, dtype: 'float32' as const }
+      expect(conv2d(end, [last, weight], result, c)).toBe(true)
+      expect(conv2dInputGrad(end, [last, weight], result, { ...c, inputShape: x })).toBe(true)
+      expect(conv2dWeightGrad(end, [last, result], weight, { ...c, weightShape: w })).toBe(true)
+      expect(conv2dWeightGrad(end, [result, last], weight, { ...c, weightShape: w })).toBe(true)
     }
   })
 
