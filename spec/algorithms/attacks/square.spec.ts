@@ -55,6 +55,15 @@ describe('square proposals', () => {
     expect(corners.size).toBe(12)
   })
 
+  it('should set the l_inf square from the clean image, whatever was there before', () => {
+    const context = contextOf(5, [1, 4, 4], 0.001)
+    const moved = context.clean.map(value => value + 0.1)
+    const next = squareLinf(moved, 2, context)
+    const changed = [...next.keys()].filter(i => next[i] !== moved[i])
+    expect(changed).toHaveLength(4)
+    for (const i of changed) expect(Math.abs(next[i]! - context.clean[i]!)).toBeCloseTo(0.001, 12)
+  })
+
   it('should have l_2 patterns of unit norm, of two halves of opposite sign that fall from their centres', () => {
     for (const side of [2, 3, 4, 5, 8]) {
       const pattern = l2Pattern(side, false)

@@ -166,6 +166,55 @@ describe.each(backendsUnderTest)('evaluateEnsemble on %s', backend => {
     expect([...(await xAdv.data())].filter((_, i) => i % 4 === 0)).toEqual([1, 1, 0.5, 1])
   })
 
+  it('should give each attack draws of its own, and judge on draws that no attack and no selection has met', async () => {
+    await useBackend(backend)
+    const contexts: string[] = []
+    const defence: Defence = (x, draws) => {
+      const { purpose, repetition, attackStep, eotSample } = draws.context
+      contexts.push(`${purpose} ${repetition} ${attackStep} ${eotSample}`)
+      return purified(1)(x, draws).add(tensor([50, 0, 0, 0, 0], [1, 5]))
+    }
+    const preset = {
+      ...attackPresets['autoattack-fixed'],
+      components: [...attackPresets.none.components, ...attackPresets.none.components],
+    }
+    await evaluateEnsemble(defence, batchOf(2), optionsOf({ ...preset, selection: { draws: 2, tie: 'keep' } }, { reportDraws: 1 }))
+    expect(contexts).toEqual([
+      ...['select 0 0 0', 'select 0 0 1'],
+      ...['attack 0 0 0', 'select 1 0 0', 'select 1 0 1'],
+      ...['attack 1024 0 0', 'select 2 0 0', 'select 2 0 1'],
+      ...['report 0 0 0', 'report 0 0 0'],
+    ])
+  })
+
+  it('should attack again what is wrong on some but not all selection draws', async () => {
+    await useBackend(backend)
+    const mostlyWrong: Defence = (x, draws) => coin(x, draws).mul(-1)
+    const { components } = await evaluateEnsemble(mostlyWrong, batchOf(30), optionsOf(idleTimes(attackPresets['autoattack-fixed'], 2)))
+    // Wrong on 3 of 4 draws: all 20 are wrong with probability 0.003.
+    expect(components[1]!.attacked).toBeGreaterThan(20)
+  })
+
+  it('should keep at a tie the clean image, or the image of larger margin when the preset says so', async () => {
+    await useBackend(backend)
+    const defence: Defence = x =>
+      x
+        .reshape([-1, 4])
+        .sum([1], { keepDims: true })
+        .add(1)
+        .matmul(tensor([1, 0], [1, 2]))
+    for (const [tie, moves] of [
+      ['keep', false],
+      ['largerMargin', true],
+    ] as const) {
+      const preset = { ...attackPresets.pgd, selection: { draws: 1, tie } }
+      const batch = batchOf(2)
+      const { xAdv, advCorrect } = await evaluateEnsemble(defence, batch, optionsOf(preset, { reportDraws: 1 }))
+      expect(advCorrect).toEqual([[true], [true]])
+      expect((await bits(xAdv)) !== (await bits(batch.images))).toBe(moves)
+    }
+  })
+
   it('should judge the defence itself when the attack runs on something else', async () => {
     await useBackend(backend)
     const w = gaussian(3, 'w', [4, 5])
