@@ -73,6 +73,7 @@ describe('the profiler', () => {
     const bytes = Object.fromEntries(profile.rows.map(row => [row.name, row.bytes]))
     expect(bytes).toMatchObject({ elementwise: 0, [FUSED]: 8 * size, softmax: 8 * size, upload: 4 * size })
     expect(profile.rows.find(row => row.name === 'elementwise')!.flops).toBe(2 * size)
+    expect(profile.rows.find(row => row.name === 'softmax')!.milliseconds).toBeGreaterThan(0)
     expect(profile.bytesPeak).toBe(12 * size)
   })
 
