@@ -1,5 +1,6 @@
 import { readCifarBinary } from './cifarBinary.ts'
 import { type CifarImages, joinCifar } from './cifarImages.ts'
+import type { FileContent } from './plainOrGzip.ts'
 
 const FORMAT = {
   largestLabels: [9],
@@ -11,12 +12,12 @@ const FORMAT = {
  * CIFAR-10 in its official binary format, plain or gzipped: records of 3,073 bytes, the label and then 1,024 red, green
  * and blue values each, row by row. Pixels are scaled to [0, 1].
  *
- * @param paths files whose records follow one another
+ * @param files files whose records follow one another
  * @param options.limit read the first `limit` images only (all by default)
  * @throws FileError when a file is no whole number of records or holds a label above 9, or there are too few images
  */
-export const loadCifar10 = (paths: readonly string[], { limit }: { readonly limit?: number | undefined } = {}): CifarImages =>
+export const loadCifar10 = (files: readonly FileContent[], { limit }: { readonly limit?: number | undefined } = {}): CifarImages =>
   joinCifar(
-    paths.map(path => readCifarBinary(path, FORMAT)),
+    files.map(file => readCifarBinary(file, FORMAT)),
     limit,
   )

@@ -1,6 +1,6 @@
 import { FileError } from '../../core/io/fileError.ts'
 import { CIFAR_PIXELS, type CifarPart } from './cifarImages.ts'
-import { readPlainOrGzip } from './plainOrGzip.ts'
+import { contentOf, type FileContent } from './plainOrGzip.ts'
 
 /** The records of a CIFAR file: some bytes of labels, then the pixels. */
 export interface CifarFormat {
@@ -13,8 +13,8 @@ export interface CifarFormat {
 }
 
 /** Reads a file of the official binary version, plain or gzipped. @throws FileError when it is no whole number of records */
-export const readCifarBinary = (path: string, { largestLabels, labelByte, remedy }: CifarFormat): CifarPart => {
-  const bytes = readPlainOrGzip(path)
+export const readCifarBinary = (file: FileContent, { largestLabels, labelByte, remedy }: CifarFormat): CifarPart => {
+  const { name: path, bytes } = contentOf(file)
   const labelBytes = largestLabels.length
   const recordBytes = labelBytes + CIFAR_PIXELS
   const fail = (rule: string): never => {

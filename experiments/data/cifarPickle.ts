@@ -1,4 +1,4 @@
-import { withFileSource } from '../../core/io/byteSource.ts'
+import { type ByteSource, memorySource, withFileSource } from '../../core/io/byteSource.ts'
 import { FileError } from '../../core/io/fileError.ts'
 import { memoryBudget } from '../../core/io/memoryBudget.ts'
 import { ByteReader } from '../../core/io/torch/byteReader.ts'
@@ -6,6 +6,7 @@ import type { PickleDict, PickleValue } from '../../core/io/torch/pickleValue.ts
 import { unpickle } from '../../core/io/torch/unpickle.ts'
 import { CIFAR_PIXELS, type CifarImages, type CifarPart, joinCifar } from './cifarImages.ts'
 import { byteArrayOf, numpyContext } from './numpyArray.ts'
+import type { FileContent } from './plainOrGzip.ts'
 
 /** Which list of labels is taken: `labels` in CIFAR-10, the other two in CIFAR-100. */
 export type CifarPickleLabels = 'labels' | 'fine_labels' | 'coarse_labels'
@@ -20,8 +21,9 @@ const entry = (dict: PickleDict, name: string): PickleValue | undefined => {
   return undefined
 }
 
-const readPart = (path: string, labelsName: CifarPickleLabels): CifarPart =>
-  withFileSource(path, source => {
+const readPart = (file: FileContent, labelsName: CifarPickleLabels): CifarPart => {
+  const read = (source: ByteSource): CifarPart => {
+    const { name: path } = source
     const root = unpickle(new ByteReader(source), numpyContext(memoryBudget(path, source.size)))
     const fail = (rule: string, cause?: unknown): never => {
       throw new FileError(path, rule, REMEDY, { cause })
@@ -41,7 +43,9 @@ const readPart = (path: string, labelsName: CifarPickleLabels): CifarPart =>
       if (cause instanceof RangeError) return fail(`"data": ${cause.message}`, cause)
       throw cause
     }
-  })
+  }
+  return typeof file === 'string' ? withFileSource(file, read) : read(memorySource(file.bytes, file.name))
+}
 
 /**
  * CIFAR-10 or CIFAR-100 in the official python version: pickled dicts with `data`, an array [images, 3072] of bytes, and lists
@@ -50,10 +54,10 @@ const readPart = (path: string, labelsName: CifarPickleLabels): CifarPart =>
  * @throws FileError when a file is no such pickle, or there are too few images
  */
 export const loadCifarPickle = (
-  paths: readonly string[],
+  files: readonly FileContent[],
   { labels, limit }: { readonly labels: CifarPickleLabels; readonly limit?: number | undefined },
 ): CifarImages =>
   joinCifar(
-    paths.map(path => readPart(path, labels)),
+    files.map(file => readPart(file, labels)),
     limit,
   )

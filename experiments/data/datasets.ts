@@ -4,13 +4,20 @@ import { loadCifar100 } from './cifar100.ts'
 import { loadCifarPickle } from './cifarPickle.ts'
 import { loadDigits } from './digits.ts'
 import type { ImageDataset } from './imageDataset.ts'
+import { imageFolder, type Split } from './imageFolder.ts'
 import { loadMnist } from './mnist.ts'
+import { parquetPictures } from './parquetPictures.ts'
+import { evenlySpaced, type Framing, type LabelledPicture, picturesDataset } from './picturesDataset.ts'
+import type { FileContent } from './plainOrGzip.ts'
+import { openArchives } from './tar.ts'
 
-export interface DatasetRequest {
+export interface DatasetRequest extends Framing {
   /** None: what the project ships, if it does. */
   readonly paths: readonly string[]
-  /** The first so many images; all by default. */
+  /** So many images; all by default. The first ones, or of a folder of pictures evenly spaced ones. */
   readonly limit?: number | undefined
+  /** Which part of an archive or a folder that holds both; test by default. Files that are named one by one are taken as they are. */
+  readonly split?: Split | undefined
 }
 
 /** A kind of data by its name on the command line. */
@@ -20,7 +27,7 @@ export interface DatasetKind {
   /** What `paths` are, for --help and messages. */
   readonly files: string
   /** @throws FileError when a file does not hold what it should, UsageError when the wrong files are given */
-  load(request: DatasetRequest): ImageDataset
+  load(request: DatasetRequest): Promise<ImageDataset>
 }
 
 const requirePaths = (paths: readonly string[], files: string): readonly string[] => {
@@ -28,27 +35,105 @@ const requirePaths = (paths: readonly string[], files: string): readonly string[
   return paths
 }
 
-type Reader = (paths: readonly string[], o: { readonly limit?: number | undefined }) => ImageDataset
+const refuseFraming = ({ resize, crop }: Framing): void => {
+  if (resize !== undefined || crop !== undefined)
+    throw new UsageError('--resize and --crop are for data kept as pictures', 'leave them out, or use --dataset imagenet')
+}
 
-const cifar = (classes: number, files: string, read: Reader): DatasetKind => ({
-  classes,
-  channels: 3,
-  files,
-  load: ({ paths, limit }) => read(requirePaths(paths, files), { limit }),
-})
+type Reader = (files: readonly FileContent[], o: { readonly limit?: number | undefined }) => ImageDataset
+
+const trainBatches = (folder: string, ending: string): string[] => [1, 2, 3, 4, 5].map(i => `${folder}/data_batch_${i}${ending}`)
+
+/** CIFAR in one of its official forms. `members`: the files of a split in the official archive. */
+const cifar = (
+  classes: number,
+  o: { readonly files: string; readonly members: Readonly<Record<Split, readonly string[]>> },
+  read: Reader,
+): DatasetKind => {
+  const files = `${o.files}, or the official archive`
+  return {
+    classes,
+    channels: 3,
+    files,
+    load: async ({ paths, limit, split = 'test', ...framing }) => {
+      refuseFraming(framing)
+      return read(openArchives(requirePaths(paths, files), o.members[split]), { limit })
+    },
+  }
+}
+
+const parquet = (labels: readonly string[], classes: number): DatasetKind => {
+  const files = 'parquet files of the Hugging Face hub, one or more'
+  return {
+    classes,
+    channels: 3,
+    files,
+    load: async ({ paths, limit, resize, crop }) => {
+      const pictures: LabelledPicture[] = []
+      for (const path of requirePaths(paths, files)) pictures.push(...(await parquetPictures(path, { labels, classes })))
+      if (limit !== undefined && limit > pictures.length)
+        throw new UsageError(`${limit} images wanted, ${pictures.length} there`, 'ask for fewer images or add files')
+      return picturesDataset(pictures.slice(0, limit), { resize, crop })
+    },
+  }
+}
+
+const folders = (classes: number, usual: Framing): DatasetKind => {
+  const files = 'the folder that holds train and val, one folder of pictures per class'
+  return {
+    classes,
+    channels: 3,
+    files,
+    load: async ({ paths, limit, split = 'test', resize = usual.resize, crop = usual.crop }) => {
+      const [root, ...more] = requirePaths(paths, files)
+      if (more.length > 0) throw new UsageError(`${paths.length} folders were given`, `name one, ${files}`)
+      return picturesDataset(evenlySpaced(imageFolder(root!, { split, classes }), limit), { resize, crop })
+    },
+  }
+}
 
 const MNIST_FILES = 'two files, images and then labels: t10k-images-idx3-ubyte t10k-labels-idx1-ubyte, gzipped or not'
 
 export const DATASETS = {
-  cifar10: cifar(10, 'test_batch.bin or data_batch_*.bin, gzipped or not', loadCifar10),
-  'cifar10-python': cifar(10, 'test_batch or data_batch_*', (paths, o) => loadCifarPickle(paths, { ...o, labels: 'labels' })),
-  cifar100: cifar(100, 'test.bin or train.bin, gzipped or not', loadCifar100),
-  'cifar100-python': cifar(100, 'test or train', (paths, o) => loadCifarPickle(paths, { ...o, labels: 'fine_labels' })),
+  cifar10: cifar(
+    10,
+    {
+      files: 'test_batch.bin or data_batch_*.bin, gzipped or not',
+      members: { test: ['cifar-10-batches-bin/test_batch.bin'], train: trainBatches('cifar-10-batches-bin', '.bin') },
+    },
+    loadCifar10,
+  ),
+  'cifar10-python': cifar(
+    10,
+    {
+      files: 'test_batch or data_batch_*',
+      members: { test: ['cifar-10-batches-py/test_batch'], train: trainBatches('cifar-10-batches-py', '') },
+    },
+    (files, o) => loadCifarPickle(files, { ...o, labels: 'labels' }),
+  ),
+  'cifar10-parquet': parquet(['label'], 10),
+  cifar100: cifar(
+    100,
+    {
+      files: 'test.bin or train.bin, gzipped or not',
+      members: { test: ['cifar-100-binary/test.bin'], train: ['cifar-100-binary/train.bin'] },
+    },
+    loadCifar100,
+  ),
+  'cifar100-python': cifar(
+    100,
+    { files: 'test or train', members: { test: ['cifar-100-python/test'], train: ['cifar-100-python/train'] } },
+    (files, o) => loadCifarPickle(files, { ...o, labels: 'fine_labels' }),
+  ),
+  'cifar100-parquet': parquet(['fine_label', 'label'], 100),
+  'tiny-imagenet': folders(200, {}),
+  imagenet: folders(1000, { resize: 256, crop: 224 }),
   mnist: {
     classes: 10,
     channels: 1,
     files: MNIST_FILES,
-    load: ({ paths: [images, labels, ...more], limit }) => {
+    load: async ({ paths: [images, labels, ...more], limit, ...framing }) => {
+      refuseFraming(framing)
       if (images === undefined || labels === undefined || more.length > 0)
         throw new UsageError('MNIST needs two files', `name ${MNIST_FILES}`)
       return loadMnist({ images, labels }, { limit })
@@ -58,7 +143,10 @@ export const DATASETS = {
     classes: 10,
     channels: 1,
     files: 'nothing: the digits come with the project',
-    load: ({ paths: [path], limit }) => firstImages(loadDigits(path === undefined ? {} : { path }), limit),
+    load: async ({ paths: [path], limit, ...framing }) => {
+      refuseFraming(framing)
+      return firstImages(loadDigits(path === undefined ? {} : { path }), limit)
+    },
   },
 } as const satisfies Record<string, DatasetKind>
 

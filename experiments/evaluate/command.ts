@@ -3,8 +3,9 @@ import { purifiedClassifier, undefended } from '../../algorithms/evaluation/defe
 import { useBackend } from '../../core/index.ts'
 import { number, wholeNumber } from '../cli/arguments.ts'
 import { DATASETS, type DatasetName } from '../data/datasets.ts'
+import type { Split } from '../data/imageFolder.ts'
 import { modelFolder } from '../fetch/modelFolder.ts'
-import { fetchTestSet, TEST_SETS } from '../fetch/testSets.ts'
+import { fetchDataset, remoteNames } from '../fetch/remoteDatasets.ts'
 import { presentBackend, type RunBackend, runBackends } from '../gpu/presentBackend.ts'
 import { UsageError } from '../support/errors.ts'
 import { createProgress, type ProgressOptions } from '../support/progress.ts'
@@ -25,6 +26,9 @@ interface Options extends Partial<PurifierOptions> {
   readonly classes?: number
   readonly stateDict?: string
   readonly wholeModule?: boolean
+  readonly split: Split
+  readonly resize?: number
+  readonly crop?: number
   readonly limit?: number
   readonly batch: number
   readonly mean?: readonly number[]
@@ -75,8 +79,8 @@ const evaluate = async (o: Options): Promise<void> => {
   checkNormalisation(seen, kind.channels)
   const backend = await presentBackend(o.backend)
   await useBackend(backend)
-  const paths = o.download ? await fetchTestSet(o.dataset, fetching) : o.data
-  const data = kind.load({ paths, limit: o.limit })
+  const paths = o.download ? await fetchDataset(o.dataset, { ...fetching, split: o.split }) : o.data
+  const data = await kind.load({ paths, limit: o.limit, split: o.split, resize: o.resize, crop: o.crop })
   const parameters = loadWeights(
     o.checkpoint,
     { ...network.parameterShapes(), ...network.bufferShapes() },
@@ -112,11 +116,14 @@ export const evaluateCommand = (): Command =>
     .requiredOption('--checkpoint <file>', 'safetensors or PyTorch file')
     .addOption(new Option('--dataset <name>', 'kind of data').choices(Object.keys(DATASETS)).default('cifar10'))
     .option('--data <files...>', 'files of the data set', [])
-    .option('--download', `fetch the official test set once and keep it in the cache folder (${Object.keys(TEST_SETS).join(', ')})`)
+    .option('--download', `fetch the official data set once and keep it in the cache folder (${remoteNames.join(', ')})`)
     .option('--classes <n>', 'classes the classifier knows (default: those of the data set)', wholeNumber(2))
     .option('--state-dict <key>', 'where the state dict lies in a PyTorch file, if not in the usual places')
     .option('--whole-module', 'take the parameters of a PyTorch file that holds a whole module; its code is never run')
-    .option('--limit <n>', 'take the first n images only', wholeNumber(1))
+    .addOption(new Option('--split <part>', 'part of an archive or a folder of pictures').choices(['test', 'train']).default('test'))
+    .option('--resize <pixels>', 'bring the shorter side of each picture to this length (imagenet: 256)', wholeNumber(1))
+    .option('--crop <pixels>', 'cut this square out of the middle (imagenet: 224)', wholeNumber(1))
+    .option('--limit <n>', 'take n images only: the first, or of a folder of pictures evenly spaced ones', wholeNumber(1))
     .option('--batch <n>', 'images at a time', wholeNumber(1), 64)
     .option('--mean <numbers...>', 'subtracted from pixels in [0,1], per channel (default: as the architecture expects)', numbers)
     .option('--std <numbers...>', 'divides them then', numbers)
@@ -137,7 +144,7 @@ export const evaluateCommand = (): Command =>
       `
 Files of each data set:
 ${Object.entries(DATASETS)
-  .map(([name, { files }]) => `  ${name.padEnd(8)} ${files}`)
+  .map(([name, { files }]) => `  ${name.padEnd(17)} ${files}`)
   .join('\n')}
 
 Examples:

@@ -13,8 +13,8 @@ import { loadCifar10 } from '../data/cifar10.ts'
 import { loadCifarPickle } from '../data/cifarPickle.ts'
 import { loadDigits } from '../data/digits.ts'
 import { loadMnist } from '../data/mnist.ts'
+import { tarFile } from '../data/tar.ts'
 import { loadDiffusersFolder } from '../evaluate/diffusersFolder.ts'
-import { tarFile } from '../fetch/tar.ts'
 import { guessNetwork } from '../inspect/guess.ts'
 
 /** A file format: valid files to damage, and what reads them. */

@@ -22,7 +22,7 @@ const pixels = Array.from({ length: 3072 }, (_, p) => p % 256)
 const twice = { shape: [2, 3072], data: [...pixels, ...pixels] }
 
 /** Two images of each kind, the second of class 7. */
-const files: Readonly<Record<Exclude<DatasetName, 'digits'>, () => string[]>> = {
+const files: Readonly<Partial<Record<DatasetName, () => string[]>>> = {
   cifar10: () => [write('test_batch.bin', [1, ...pixels, 7, ...pixels])],
   'cifar10-python': () => [write('test_batch', cifarPickle('labels', [1, 7], twice))],
   cifar100: () => [write('test.bin', [0, 1, ...pixels, 0, 7, ...pixels])],
@@ -34,26 +34,26 @@ const files: Readonly<Record<Exclude<DatasetName, 'digits'>, () => string[]>> = 
 }
 
 describe('DATASETS', () => {
-  it.each(Object.keys(files) as (keyof typeof files)[])('should load %s with as many channels as it says', name => {
+  it.each(Object.keys(files) as (keyof typeof files)[])('should load %s with as many channels as it says', async name => {
     const kind = DATASETS[name]
-    const data = kind.load({ paths: files[name]() })
+    const data = await kind.load({ paths: files[name]!() })
     expect([data.count, [...data.labels], data.shape[0], kind.classes]).toEqual([
       2,
       [1, 7],
       kind.channels,
       name.startsWith('cifar100') ? 100 : 10,
     ])
-    expect([...kind.load({ paths: files[name](), limit: 1 }).labels]).toEqual([1])
-    expect(() => kind.load({ paths: [] })).toThrow(UsageError)
+    expect([...(await kind.load({ paths: files[name]!(), limit: 1 })).labels]).toEqual([1])
+    await expect(kind.load({ paths: [] })).rejects.toThrow(UsageError)
   })
 
-  it('should load the digits that come with the project', () => {
-    const data = DATASETS.digits.load({ paths: [], limit: 3 })
+  it('should load the digits that come with the project', async () => {
+    const data = await DATASETS.digits.load({ paths: [], limit: 3 })
     expect([data.count, data.shape, data.images.length, data.labels.length]).toEqual([3, [1, 8, 8], 192, 3])
   })
 
-  it('should want two files for MNIST', () => {
-    expect(() => DATASETS.mnist.load({ paths: files.mnist().slice(1) })).toThrow(
+  it('should want two files for MNIST', async () => {
+    await expect(DATASETS.mnist.load({ paths: files.mnist!().slice(1) })).rejects.toThrow(
       'MNIST needs two files; name two files, images and then labels',
     )
   })

@@ -6,8 +6,8 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DATASETS } from '../../../experiments/data/datasets.ts'
-import { tarFile } from '../../../experiments/fetch/tar.ts'
-import { fetchTestSet, type RemoteFile, TEST_SETS } from '../../../experiments/fetch/testSets.ts'
+import { tarFile } from '../../../experiments/data/tar.ts'
+import { fetchDataset, type RemoteDataset, remoteFiles, remoteNames } from '../../../experiments/fetch/remoteDatasets.ts'
 import { createProgress } from '../../../experiments/support/progress.ts'
 import { callProgram } from '../cli/callProgram.ts'
 import { type LocalServer, startServer } from './localServer.ts'
@@ -59,7 +59,7 @@ describe('tarFile', () => {
   })
 })
 
-describe('fetchTestSet', () => {
+describe('fetchDataset', () => {
   const image = Uint8Array.from({ length: 3073 }, (_, i) => (i === 0 ? 7 : i % 256))
   const archive = gzipSync(
     tar([
@@ -69,27 +69,40 @@ describe('fetchTestSet', () => {
   )
   let server: LocalServer
   let cache: string
-  let sets: Record<string, RemoteFile[]>
+  let sets: Record<string, RemoteDataset>
   beforeEach(async () => {
     cache = mkdtempSync(join(tmpdir(), 'test-sets-'))
     vi.stubEnv('DBP_CACHE', cache)
     server = await startServer((request, response) => server.send(request, response, archive))
     const sha256 = createHash('sha256').update(archive).digest('hex')
-    const member = { name: 'c/test_batch.bin', size: image.length }
-    sets = { cifar10: [{ url: `${server.url}/c.tar.gz`, size: archive.length, sha256, member }] }
+    const remote = { url: `${server.url}/c.tar.gz`, size: archive.length, sha256 }
+    sets = {
+      cifar10: {
+        test: [{ ...remote, members: [{ name: 'c/test_batch.bin', size: image.length }] }],
+        train: [{ ...remote, members: [{ name: 'c/data_batch_1.bin', size: 3073 }] }],
+      },
+    }
   })
   afterEach(async () => {
     vi.unstubAllEnvs()
     await server.close()
     rmSync(cache, { recursive: true, force: true })
   })
-  const get = (name = 'cifar10') => fetchTestSet(name, { cache, sets, progress: o => createProgress({ ...o, silent: true }) })
+  const get = (name = 'cifar10', split: 'test' | 'train' = 'test') =>
+    fetchDataset(name, { split, cache, sets, progress: o => createProgress({ ...o, silent: true }) })
 
   it('should take the test set from the archive, once, and need the archive no more', async () => {
     const paths = await get()
-    expect(Array.from(DATASETS.cifar10.load({ paths }).labels)).toEqual([7])
+    expect(Array.from((await DATASETS.cifar10.load({ paths })).labels)).toEqual([7])
     rmSync(join(cache, 'data', 'cifar10', 'c.tar.gz'))
     expect(await get()).toEqual(paths)
+    expect(server.requests).toHaveLength(1)
+  })
+
+  it('should take the training set from the same archive', async () => {
+    await get()
+    const paths = await get('cifar10', 'train')
+    expect(Array.from((await DATASETS.cifar10.load({ paths })).labels)).toEqual([0])
     expect(server.requests).toHaveLength(1)
   })
 
@@ -102,7 +115,8 @@ describe('fetchTestSet', () => {
   })
 
   it('should refuse an archive that is not the published one', async () => {
-    sets.cifar10![0] = { ...sets.cifar10![0]!, sha256: '0'.repeat(64) }
+    const { test, train } = sets.cifar10!
+    sets.cifar10 = { test: [{ ...test[0]!, sha256: '0'.repeat(64) }], train }
     await expect(get()).rejects.toThrow('is not the file expected: its SHA-256 is')
   })
 
@@ -130,9 +144,9 @@ describe('fetchTestSet', () => {
   })
 
   it('should know of data sets that have a loader only, with whole checksums', () => {
-    for (const [name, files] of Object.entries(TEST_SETS)) {
+    for (const name of remoteNames) {
       expect(Object.keys(DATASETS)).toContain(name)
-      for (const { url, sha256 } of files)
+      for (const { url, sha256 } of remoteFiles(name))
         expect([new URL(url).protocol, sha256]).toEqual(['https:', expect.stringMatching(/^[0-9a-f]{64}$/)])
     }
   })

@@ -1,4 +1,5 @@
 import { FileError } from '../../core/io/fileError.ts'
+import { type FileContent, readPlainOrGzip } from './plainOrGzip.ts'
 
 const BLOCK = 512
 const NAME = [0, 100] as const
@@ -38,3 +39,19 @@ export const tarFile = (archive: Uint8Array, name: string, source: string): Uint
   }
   throw damaged(`tar archive has no file ${JSON.stringify(name)}`)
 }
+
+const MAGIC_AT = 257
+const isTar = (bytes: Uint8Array): boolean =>
+  bytes.length >= BLOCK && String.fromCharCode(...bytes.subarray(MAGIC_AT, MAGIC_AT + 5)) === 'ustar'
+
+/**
+ * Every path that is a tar archive, gzipped or not, replaced by the files in it that are wanted; other paths as they are.
+ * @throws FileError when an archive is damaged or lacks one of the files
+ */
+export const openArchives = (paths: readonly string[], members: readonly string[]): FileContent[] =>
+  paths.flatMap((path): FileContent[] => {
+    if (!/\.(tar|tgz|tar\.gz)$/.test(path)) return [path]
+    const bytes = readPlainOrGzip(path)
+    if (!isTar(bytes)) throw new FileError(path, 'it is no tar archive', 'fetch it again, or name the files that were in it')
+    return members.map(name => ({ name: `${path}!${name}`, bytes: tarFile(bytes, name, path) }))
+  })
