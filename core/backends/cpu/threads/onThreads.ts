@@ -62,9 +62,12 @@ export const setSmallestShare = (nanoseconds = defaultSmallestShare): void => {
 export const isWorthThreads = (heap: Heap, nanoseconds: number): boolean =>
   nanoseconds >= 2 * smallestShare && heap.shared && threadCount() > 1
 
+/** All units as one share, for work that must stay on the caller's thread. */
+export const whole = (units: number): Share => ({ index: 0, first: 0, end: units, pieces: 1 })
+
 /** Divides units into shares of equal length (to one unit), one where threads are not worth it. */
 export const divide = (heap: Heap, { units, nanoseconds }: Work): readonly Share[] => {
-  if (units < 2 || !isWorthThreads(heap, nanoseconds)) return [{ index: 0, first: 0, end: units, pieces: 1 }]
+  if (units < 2 || !isWorthThreads(heap, nanoseconds)) return [whole(units)]
   const most = smallestShare > 0 ? Math.floor(nanoseconds / smallestShare) : units
   const count = Math.min(units, most, readyHelpers().length + 1)
   const pieces = Math.max(1, Math.min(mostPieces, Math.floor(units / count), Math.floor(nanoseconds / count / smallestPiece)))

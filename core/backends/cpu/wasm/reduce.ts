@@ -1,6 +1,6 @@
 import type { Heap } from '../heap.ts'
 import type { CpuArray, CpuKernel } from '../kernel.ts'
-import { divide, onThreads } from '../threads/onThreads.ts'
+import { divide, onThreads, whole } from '../threads/onThreads.ts'
 import type { Local, ModuleBuilder } from './assembler.ts'
 import { copyBytes } from './bulk.ts'
 import { Lanes } from './lanes.ts'
@@ -176,8 +176,8 @@ const elementTime = 0.2
  */
 const reduceRun = (heap: Heap, kernels: Linked, { source, target, outer, size, kept }: Pass): void => {
   const byColumns = outer === 1 && kept > 1
-  const parts = byColumns ? Math.ceil(kept / stripColumns) : outer
-  const shares = divide(heap, { units: source === target ? 1 : parts, nanoseconds: outer * size * kept * elementTime })
+  const units = byColumns ? Math.ceil(kept / stripColumns) : outer
+  const shares = source === target ? [whole(units)] : divide(heap, { units, nanoseconds: outer * size * kept * elementTime })
   onThreads(kernels, shares, (kernels, { first, end }) => {
     const from = source + 4 * first * size * kept
     const to = target + 4 * first * kept
