@@ -321,6 +321,57 @@ export const claims: readonly Claim[] = [
     properties: ['P65', 'P66'],
   },
   {
+    id: 'App. L',
+    place: 'Appendix L; AutoAttack on random defences',
+    statement:
+      'The published AutoAttack counts lucky draws, and its repair keeps a smaller bias; the re-evaluation on fresh draws reports the accuracy of a coin defence.',
+    code: ['algorithms/evaluation/evaluateEnsemble.ts#evaluateEnsemble', 'algorithms/attacks/presets.ts#attackPresets'],
+    specs: [
+      'spec/algorithms/evaluation/evaluateEnsemble.spec.ts#(P65)',
+      'spec/algorithms/evaluation/evaluateEnsemble.spec.ts#(P66)',
+      'spec/algorithms/evaluation/evaluateEnsemble.spec.ts#least of its parts',
+    ],
+    properties: ['P65', 'P66'],
+  },
+  {
+    id: 'AutoAttack parts',
+    place: 'Attack settings (AutoAttack)',
+    statement:
+      'APGD halves its step as its Algorithm 1 says and reaches the optimum of a linear model, FAB its exact distance; Square uses no gradient; all stay in the ball and the box.',
+    code: [
+      'algorithms/attacks/apgd.ts#apgdRun',
+      'algorithms/attacks/fab.ts#fabRun',
+      'algorithms/attacks/square.ts#squareRun',
+      'algorithms/attacks/logitLosses.ts#dlrLoss',
+      'algorithms/attacks/logitLosses.ts#targetedDlrLoss',
+    ],
+    specs: [
+      `${attacks}/apgd.spec.ts#Algorithm 1 says so`,
+      `${attacks}/apgd.spec.ts#(P63)`,
+      `${attacks}/fab.spec.ts#exact distance`,
+      `${attacks}/square.spec.ts#should not use a gradient`,
+      `${attacks}/everyAttack.spec.ts#(P61)`,
+      `${attacks}/everyAttack.spec.ts#(P62)`,
+      `${attacks}/everyAttack.spec.ts#break with Square`,
+      `${attacks}/logitLosses.spec.ts#(P54)`,
+    ],
+    properties: ['P54', 'P61', 'P62', 'P63'],
+  },
+  {
+    id: 'Attack views',
+    place: 'Adaptive attacks on purification (BPDA, DiffAttack)',
+    statement:
+      'BPDA has the values of the defence and the gradient of the identity; DiffAttack adds the deviated reconstruction with its exact gradient.',
+    code: ['algorithms/attacks/bpda.ts#bpdaView', 'algorithms/attacks/diffAttack.ts#diffAttackView'],
+    specs: [
+      `${attacks}/views.spec.ts#(P60)`,
+      `${attacks}/views.spec.ts#should have under BPDA`,
+      `${attacks}/views.spec.ts#should add under DiffAttack`,
+      `${attacks}/views.spec.ts#central differences of both parts`,
+    ],
+    properties: ['P60'],
+  },
+  {
     id: 'Statistics',
     place: 'Added: how sure a table is',
     statement:

@@ -6,7 +6,7 @@ import { inRuns } from '../../../algorithms/attacks/inRuns.ts'
 import { marginLoss } from '../../../algorithms/attacks/logitLosses.ts'
 import { gradientAt, lookAt, meanLogits } from '../../../algorithms/attacks/look.ts'
 import { type AttackerView, viewOf } from '../../../algorithms/attacks/problem.ts'
-import { firstSeen, stronger } from '../../../algorithms/attacks/strongest.ts'
+import { firstSeen, joinRows, stronger } from '../../../algorithms/attacks/strongest.ts'
 import { rankTargets } from '../../../algorithms/attacks/targets.ts'
 import { full, ops, type Tensor, tensor, useBackend } from '../../../core/index.ts'
 import { pixels } from '../fixtures.ts'
@@ -49,6 +49,17 @@ describe('stronger', () => {
     expect(stronger(next, column(2, 2, 2, 2), { loss: numbers(0, 0, 0, 0), wrongShare: numbers(0, 0, 0, 0.1) }).found).toEqual(
       new Array(4).fill(true),
     )
+  })
+})
+
+describe('joinRows', () => {
+  it('should remember a success of a later run whose kept image is no success', async () => {
+    await useBackend('reference')
+    const best = firstSeen(column(0, 0), { loss: numbers(1, 1), wrongShare: numbers(0, 0) })
+    const other = { ...firstSeen(column(1), { loss: numbers(0), wrongShare: numbers(0) }), found: [true] }
+    const joined = joinRows(best, other, [1])
+    expect(joined.found).toEqual([false, true])
+    expect(await valuesOf(joined.xAdv)).toEqual([0, 0])
   })
 })
 
