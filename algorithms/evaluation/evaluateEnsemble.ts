@@ -64,8 +64,7 @@ export interface EnsembleOutcome {
  * Both leave a winner's curse: the minimum over attacks of noisy estimates is too low, even for attacks that do nothing. So the
  * kept image is judged again on draws of purpose report, and both numbers are returned. Throws RangeError on lists of different
  * lengths, Error on a logit, loss or gradient that is not a number.
- * Deviations: the published code attacks the images in batches and stops in the middle of an attack where an image is fooled; here each
- * attack runs to its end, and restarts are skipped.
+ * Deviations: the published attacks stop working on an image as soon as one draw fools it; here each attack runs to its end.
  */
 export const evaluateEnsemble = async (defence: Defence, batch: LabelledBatch, o: EnsembleOptions): Promise<EnsembleOutcome> => {
   const { preset, setting, reportDraws = 10 } = o
