@@ -21,7 +21,7 @@ export const shortNumber = (value: number): string => {
 
 const describe = ({ requirement: { measure, bar, goal }, value }: Judgement): string => {
   const limits = (unit: string, relation: string): string =>
-    `${shortNumber(value)}${unit} (${relation} ${shortNumber(bar)}, goal ${shortNumber(goal)})`
+    `${Number.isNaN(value) ? '' : `${shortNumber(value)}${unit} `}(${relation} ${shortNumber(bar)}, goal ${shortNumber(goal)})`
   if (measure.of === 'ratio') return `${limits('', '<=')} x ${measure.to}`
   if (measure.of === 'rate') return `${limits(' GFLOP/s', '>=')} per thread`
   if (measure.of === 'microseconds') return `${limits(' us', '<=')} per op`

@@ -33,7 +33,7 @@ describe('renderTable', () => {
     const alone = resultOf(row, [measurementOf('dbp', samplesOf(80))])
     const lines = renderTable([alone], { ...plain, reference: undefined }).split('\n')
     expect(lines).toHaveLength(4)
-    expect(lines[2]).toMatch(/– not measured – \(<= 0\.700, goal 0\.500\) x pytorch$/)
+    expect(lines[2]).toMatch(/– not measured \(<= 0\.700, goal 0\.500\) x pytorch$/)
     expect(lines[3]).toMatch(/✘ miss 25\.0 GFLOP\/s/)
   })
 })
