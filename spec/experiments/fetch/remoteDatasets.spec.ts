@@ -10,35 +10,14 @@ import { tarFile } from '../../../experiments/data/tar.ts'
 import { fetchDataset, type RemoteDataset, remoteFiles, remoteNames } from '../../../experiments/fetch/remoteDatasets.ts'
 import { createProgress } from '../../../experiments/support/progress.ts'
 import { callProgram } from '../cli/callProgram.ts'
+import { tarArchive } from '../data/tarArchive.ts'
 import { type LocalServer, startServer } from './localServer.ts'
-
-/** A ustar archive of files (type 0) and folders (type 5). */
-const tar = (entries: readonly { name: string; bytes: Uint8Array; type?: string }[]): Buffer =>
-  Buffer.concat([
-    ...entries.flatMap(({ name, bytes, type = '0' }) => {
-      const header = Buffer.alloc(512)
-      header.write(name, 0, 'latin1')
-      header.write(`${bytes.length.toString(8).padStart(11, '0')}\0`, 124, 'latin1')
-      header.write('        ', 148, 'latin1')
-      header.write(type, 156, 'latin1')
-      header.write(
-        `${[...header]
-          .reduce((a, b) => a + b)
-          .toString(8)
-          .padStart(6, '0')}\0 `,
-        148,
-        'latin1',
-      )
-      return [header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)]
-    }),
-    Buffer.alloc(1024),
-  ])
 
 describe('tarFile', () => {
   it('should find each file of an archive, whatever its size', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 1100 }), { minLength: 1, maxLength: 5 }), contents => {
-        const archive = tar([
+        const archive = tarArchive([
           { name: 'a/', bytes: new Uint8Array(0), type: '5' },
           ...contents.map((bytes, i) => ({ name: `a/${i}`, bytes })),
         ])
@@ -49,9 +28,9 @@ describe('tarFile', () => {
 
   it('should refuse what it does not find, links, and damage', () => {
     const bytes = new Uint8Array(700)
-    const archive = tar([{ name: 'a', bytes }])
+    const archive = tarArchive([{ name: 'a', bytes }])
     expect(() => tarFile(archive, 'b', 'x.tar')).toThrow('x.tar: tar archive has no file "b"; delete the archive and fetch it again')
-    expect(() => tarFile(tar([{ name: 'a', bytes, type: '2' }]), 'a', 'x.tar')).toThrow('has no file "a"')
+    expect(() => tarFile(tarArchive([{ name: 'a', bytes, type: '2' }]), 'a', 'x.tar')).toThrow('has no file "a"')
     expect(() => tarFile(archive.subarray(0, 1000), 'a', 'x.tar')).toThrow('"a" goes beyond the archive\'s 1000 bytes')
     const wrong = Buffer.from(archive)
     wrong[0]! ^= 1
@@ -62,7 +41,7 @@ describe('tarFile', () => {
 describe('fetchDataset', () => {
   const image = Uint8Array.from({ length: 3073 }, (_, i) => (i === 0 ? 7 : i % 256))
   const archive = gzipSync(
-    tar([
+    tarArchive([
       { name: 'c/data_batch_1.bin', bytes: new Uint8Array(3073) },
       { name: 'c/test_batch.bin', bytes: image },
     ]),
