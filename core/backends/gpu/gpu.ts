@@ -7,6 +7,8 @@ import { kernels } from './kernels.ts'
 import { chooseMode, type GpuMode } from './modes.ts'
 import { openWebgpu } from './webgpu/open.ts'
 import { createWebgpuDevice } from './webgpu/webgpuDevice.ts'
+import type { WgslDevice } from './wgsl/wgslKernel.ts'
+import { wgslKernels } from './wgsl/wgslKernels.ts'
 
 /** Floating-point values live on the device, integers (labels) stay on the host. */
 interface GpuStorage extends Storage {
@@ -54,6 +56,11 @@ const createDevice = async (mode: GpuMode): Promise<GpuDevice> => {
   return createHostDevice(mode)
 }
 
+export interface GpuOptions {
+  /** Whether ops use hand-written WGSL where there is some. Without it gpu.js kernels, which it is checked against, compute. */
+  readonly wgsl?: boolean
+}
+
 /**
  * Ops compiled by gpu.js from source text, in float32, and on WebGPU by hand-written WGSL where there is some. An op, a shape
  * or an integer operand without a kernel runs the op's definition on the host, so every op is always available.
@@ -63,7 +70,7 @@ const createDevice = async (mode: GpuMode): Promise<GpuDevice> => {
  *
  * @throws Error when the mode is missing, saying what it needs
  */
-export const createGpu = async (mode: GpuMode | 'best'): Promise<Backend> => {
+export const createGpu = async (mode: GpuMode | 'best', { wgsl = true }: GpuOptions = {}): Promise<Backend> => {
   const chosen = await chooseMode(mode)
   const device = await createDevice(chosen)
   let bytesLive = 0
@@ -81,6 +88,12 @@ export const createGpu = async (mode: GpuMode | 'best'): Promise<Backend> => {
       return compute(inputs.map(({ storage }) => (isInteger(storage) ? ((storage as GpuStorage).values as Int32Array) : rest.shift()!)))
     })
   }
+  const kernelOf = (name: string): GpuKernel<unknown> | undefined => {
+    const plain = kernels.get(name) as GpuKernel<unknown> | undefined
+    const written = wgsl ? wgslKernels.get(name) : undefined
+    if (!written) return plain
+    return (launcher, ...call) => (launcher.dispatch && written(launcher as WgslDevice, ...call)) ?? plain?.(launcher, ...call)
+  }
   return {
     name: `gpu:${chosen}`,
     floatType: 'float32',
@@ -91,7 +104,7 @@ export const createGpu = async (mode: GpuMode | 'best'): Promise<Backend> => {
     run(op, inputs, attributes, shape, dtype) {
       const origin = describe(op, inputs, shape)
       const covered = !inputs.some(x => isInteger(x.storage)) && [shape, ...inputs.map(x => x.shape)].every(sizeOf)
-      const kernel = covered ? (kernels.get(op.kernel ?? op.name) as GpuKernel<unknown>) : undefined
+      const kernel = covered ? kernelOf(op.kernel ?? op.name) : undefined
       const arrays = inputs.map(({ storage, shape }) => ({ values: (storage as GpuStorage).values, shape }))
       const computed = kernel && runKernel(device, origin, launcher => kernel(launcher, arrays, shape, attributes))
       return store(computed ?? onHost(op, origin, inputs, attributes, shape), sizeOf(shape), dtype)
