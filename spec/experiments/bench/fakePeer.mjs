@@ -20,6 +20,6 @@ for await (const line of createInterface({ input: process.stdin })) {
     process.stderr.write('SomeError: out of luck\n    at nowhere\n')
     process.exit(3)
   }
-  if (act === 'late') await new Promise(resolve => setTimeout(resolve, 300))
+  if (act === 'late') await new Promise(resolve => setTimeout(resolve, 600))
   if (act !== 'hang') say(act === 'answer' || act === 'late' ? usual[kind] : act)
 }
