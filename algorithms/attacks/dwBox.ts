@@ -19,9 +19,13 @@ export interface ThreatSetting {
  * EoT is kept over whatever stays random. A deterministic reverse process has no reverse noise, so DW_Rev = White and
  * DW_Fwd = DW_Both; only the two distinct settings are returned for it.
  * Deviations: the published scripts attack DW_Fwd with one EoT sample although its reverse noise is random (audit finding
- * H5), which flatters that setting; here it gets as many as White.
+ * H5), which flatters that setting; here it gets as many as White, unless `forwardEotSamples` says otherwise.
  */
-export const dwBoxSettings = (purifier: Pick<Purifier, 'reverse'>, { eotSamples }: { eotSamples: number }): ThreatSetting[] => {
+export const dwBoxSettings = (
+  purifier: Pick<Purifier, 'reverse'>,
+  { eotSamples, forwardEotSamples = eotSamples }: { readonly eotSamples: number; readonly forwardEotSamples?: number },
+): ThreatSetting[] => {
   const names: LockSetName[] = isStochastic(purifier) ? ['White', 'DW_Fwd', 'DW_Rev', 'DW_Both'] : ['White', 'DW_Both']
-  return names.map(name => ({ name, locks: lockSets[name], eotSamples: name === 'DW_Both' ? 1 : eotSamples }))
+  const samples = { White: eotSamples, DW_Fwd: forwardEotSamples, DW_Rev: eotSamples, DW_Both: 1 }
+  return names.map(name => ({ name, locks: lockSets[name], eotSamples: samples[name] }))
 }

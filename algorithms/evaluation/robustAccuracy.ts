@@ -3,6 +3,7 @@ import { crossEntropy } from '../../core/nn/crossEntropy.ts'
 import type { ThreatSetting } from '../attacks/dwBox.ts'
 import { type PgdOptions, type PgdResult, type PgdTrace, pgd } from '../attacks/pgd.ts'
 import { randomStart } from '../attacks/randomStart.ts'
+import { evaluationSources, type Source } from '../randomness/drawName.ts'
 import { createDraws, type Draws } from '../randomness/draws.ts'
 import type { Defence } from './defence.ts'
 
@@ -19,11 +20,17 @@ export interface EvaluationOptions {
   readonly attack: Omit<PgdOptions, 'eotSamples'> & {
     /** Runs from different starts: the image itself, then random points of the ball (for l_2 mostly of its sphere). Default 1. */
     readonly restarts?: number
+    /** Whether every run starts at a random point of the ball, or the first at the image itself. Default zero. */
+    readonly init?: 'zero' | 'random'
+    /** Which iterate of a run counts. Default last, as in the published scripts. */
+    readonly iterate?: 'last' | 'best'
     /** Fresh draws that choose between restarts. Default 10. */
     readonly selectDraws?: number
   }
   /** Fresh draws on which clean and adversarial images are judged. Default 10. */
   readonly reportDraws?: number
+  /** Sources that the defence may draw. Default `evaluationSources`; a network in training mode draws `dropout` too. */
+  readonly registered?: readonly Source[]
   /** Called after each attack step of the first run. */
   readonly onStep?: (xAdv: Tensor, attackStep: number) => Promise<void> | void
 }
@@ -52,14 +59,17 @@ export interface BatchOutcome {
  */
 export const evaluateBatch = async (defence: Defence, batch: LabelledBatch, o: EvaluationOptions): Promise<BatchOutcome> => {
   const { restarts = 1, selectDraws = 10 } = o.attack
-  const { reportDraws = 10, setting, seed } = o
+  const { reportDraws = 10, setting, seed, registered = evaluationSources } = o
   assertBatch(batch)
   for (const [name, count] of Object.entries({ restarts, selectDraws, reportDraws })) assertCount(name, count)
-  const draws = createDraws({ seed, images: batch.ids, locks: setting.locks })
+  const draws = createDraws({ seed, images: batch.ids, locks: setting.locks, registered })
   const loss = (x: Tensor, world: Draws): Tensor => crossEntropy(defence(x, world), batch.labels)
 
   const run = async (repetition: number): Promise<PgdResult> => {
-    const start = repetition > 0 ? randomStart(batch.images, draws.at({ purpose: 'attack', repetition }), o.attack) : undefined
+    const start =
+      repetition > 0 || o.attack.init === 'random'
+        ? randomStart(batch.images, draws.at({ purpose: 'attack', repetition }), o.attack)
+        : undefined
     const result = await pgd(
       (x, attackStep, eotSample) => loss(x, draws.at({ purpose: 'attack', repetition, attackStep, eotSample })),
       batch.images,

@@ -1,5 +1,14 @@
 import { type Shape, ShapeError, type Tensor, tensor } from '../../core/index.ts'
-import { constantOf, type Initialiser, initialise, normalWith, type ParameterShapes, scope, xavierUniform } from '../../core/nn/index.ts'
+import {
+  constantOf,
+  type DropoutKey,
+  type Initialiser,
+  initialise,
+  normalWith,
+  type ParameterShapes,
+  scope,
+  xavierUniform,
+} from '../../core/nn/index.ts'
 import type { Key } from '../../core/random/key.ts'
 import { type NcsnppConfig, ncsnppConfig } from './ncsnpp/config.ts'
 import { decoder } from './ncsnpp/decoder.ts'
@@ -12,7 +21,7 @@ export type { NcsnppConfig } from './ncsnpp/config.ts'
 
 export interface NcsnppOptions {
   /** Turns dropout on (training); each layer folds its name into the key. */
-  readonly dropoutKey?: Key
+  readonly dropoutKey?: DropoutKey
 }
 
 export interface Ncsnpp {

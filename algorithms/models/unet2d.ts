@@ -2,6 +2,7 @@ import { ShapeError, type Tensor, tensor } from '../../core/index.ts'
 import {
   conv2dLayer,
   convShapes,
+  type DropoutKey,
   groupNormLayer,
   type Initialiser,
   initialise,
@@ -22,7 +23,7 @@ export { UNET2D_PRESETS } from './unet2d/presets.ts'
 
 export interface Unet2dOptions extends ClassConditions {
   /** Turns dropout on (training); each layer folds its name into the key. */
-  readonly dropoutKey?: Key
+  readonly dropoutKey?: DropoutKey
 }
 
 export interface Unet2d {

@@ -1,14 +1,17 @@
 import { checkpoint, type Tensor } from '../../core/index.ts'
-import { ddimStep } from '../diffusion/ddim.ts'
+import { type ClippedEpsilon, ddimStep } from '../diffusion/ddim.ts'
 import { type DdpmVariance, ddpmStep } from '../diffusion/ddpm.ts'
 import { qSample, type Schedule } from '../diffusion/schedule.ts'
 import type { EpsilonModel } from '../models/types.ts'
 import type { Draws } from '../randomness/draws.ts'
 import { type ClampGradient, clampOf } from './clamp.ts'
 import type { ReverseInterval } from './timesteps.ts'
+import { dropoutOf } from './trainMode.ts'
 
 /** The reverse process: stochastic DDPM, or DDIM with eta (0: deterministic). */
-export type ReverseProcess = { readonly kind: 'ddpm'; readonly variance: DdpmVariance } | { readonly kind: 'ddim'; readonly eta: number }
+export type ReverseProcess =
+  | { readonly kind: 'ddpm'; readonly variance: DdpmVariance }
+  | { readonly kind: 'ddim'; readonly eta: number; readonly clippedEpsilon?: ClippedEpsilon }
 
 /** A diffusion-based purifier: everything but the noise. */
 export interface Purifier {
@@ -21,6 +24,8 @@ export interface Purifier {
   readonly clip?: boolean
   /** Derivative of the clamps, for attacks that see through saturated pixels. Default 'exact'. */
   readonly clampGradient?: ClampGradient
+  /** Leave the network's dropout on; see `dropoutOf` (audit finding H1). Default false. */
+  readonly trainMode?: boolean
   /** Recompute each step in the backward pass instead of storing its activations: same bits, less memory. Default false. */
   readonly checkpointing?: boolean
 }
@@ -41,7 +46,16 @@ export const isStochastic = ({ reverse }: Pick<Purifier, 'reverse'>): boolean =>
  * down to the clean image, and when `draws` is for another number of images.
  */
 export const purify = (purifier: Purifier, x: Tensor, draws: Draws): Tensor => {
-  const { epsilonTheta, schedule, intervals, reverse, clip = true, clampGradient = 'exact', checkpointing = false } = purifier
+  const {
+    epsilonTheta,
+    schedule,
+    intervals,
+    reverse,
+    clip = true,
+    clampGradient = 'exact',
+    trainMode = false,
+    checkpointing = false,
+  } = purifier
   const shape = x.shape.slice(1)
   const clamp = clampOf(clampGradient)
   const start = firstOf(intervals)
@@ -54,11 +68,12 @@ export const purify = (purifier: Purifier, x: Tensor, draws: Draws): Tensor => {
 
   intervals.forEach(({ t, s }, diffusionStep) => {
     const step = (current: Tensor): Tensor => {
-      const epsilon = epsilonTheta(current, new Array<number>(current.shape[0]!).fill(t))
+      const times = new Array<number>(current.shape[0]!).fill(t)
+      const epsilon = epsilonTheta(current, times, trainMode ? dropoutOf(draws, { diffusionStep }) : {})
       const z = (): Tensor => draws.normal('reverse', shape, { diffusionStep })
       return reverse.kind === 'ddpm'
         ? ddpmStep(schedule, current, { t, s, clip, clamp, variance: reverse.variance, epsilon, z })
-        : ddimStep(schedule, current, { t, s, clip, clamp, eta: reverse.eta, epsilon, z })
+        : ddimStep(schedule, current, { t, s, clip, clamp, eta: reverse.eta, clippedEpsilon: reverse.clippedEpsilon, epsilon, z })
     }
     xT = checkpointing ? checkpoint(step)(xT) : step(xT)
   })

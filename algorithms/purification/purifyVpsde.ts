@@ -3,6 +3,7 @@ import { langevinStep } from '../diffusion/langevin.ts'
 import { paperVpSde, type VpSde, vpsdeFlowStep, vpsdeReverseStep, vpsdeSample } from '../diffusion/vpsde.ts'
 import type { EpsilonModel } from '../models/types.ts'
 import type { Draws } from '../randomness/draws.ts'
+import { dropoutOf } from './trainMode.ts'
 import type { VpsdeInterval } from './vpsdeTimes.ts'
 
 /** The reverse process: the SDE, perhaps with a Langevin step before each step of it, or the deterministic probability flow. */
@@ -23,6 +24,8 @@ export interface VpsdePurifier {
   readonly labelScale?: number
   /** Whether the result is clamped to [0,1]. Default true; the published attacks do not (audit finding H2). */
   readonly clamp?: boolean
+  /** Leave the network's dropout on, as the published attacks and locks do (audit finding H1). Default false. */
+  readonly trainMode?: boolean
   /** Recompute each step in the backward pass instead of storing its activations: same bits, less memory. Default false. */
   readonly checkpointing?: boolean
 }
@@ -46,7 +49,16 @@ export const vpsdeEvaluations = ({ intervals, reverse }: Pick<VpsdePurifier, 'in
  * without corrector and with clamp on clean images, with corrector in the white-box attack, without either under locks.
  */
 export const purifyVpsde = (purifier: VpsdePurifier, x: Tensor, draws: Draws): Tensor => {
-  const { epsilonTheta, sde = paperVpSde, intervals, reverse, labelScale = 999, clamp = true, checkpointing = false } = purifier
+  const {
+    epsilonTheta,
+    sde = paperVpSde,
+    intervals,
+    reverse,
+    labelScale = 999,
+    clamp = true,
+    trainMode = false,
+    checkpointing = false,
+  } = purifier
   const shape = x.shape.slice(1)
   const start = firstOf(intervals)
   if (draws.images.length !== x.shape[0]) {
@@ -57,11 +69,14 @@ export const purifyVpsde = (purifier: VpsdePurifier, x: Tensor, draws: Draws): T
 
   let xT = vpsdeSample(sde, x.mul(2).sub(1), { t: start.t, epsilon: draws.normal('forward', shape) })
   intervals.forEach((interval, diffusionStep) => {
-    const epsilonOf = (current: Tensor): Tensor => epsilonTheta(current, new Array<number>(current.shape[0]!).fill(interval.t * labelScale))
+    const epsilonOf = (current: Tensor, part = ''): Tensor => {
+      const labels = new Array<number>(current.shape[0]!).fill(interval.t * labelScale)
+      return epsilonTheta(current, labels, trainMode ? dropoutOf(draws, { diffusionStep, part }) : {})
+    }
     const corrected = (current: Tensor): Tensor => {
       if (reverse.kind !== 'sde' || !reverse.corrector) return current
       const z = draws.normal('reverse', shape, { diffusionStep, part: 'corrector' })
-      return langevinStep(sde, current, { t: interval.t, epsilon: epsilonOf(current), z, ...reverse.corrector })
+      return langevinStep(sde, current, { t: interval.t, epsilon: epsilonOf(current, 'corrector'), z, ...reverse.corrector })
     }
     const step = (given: Tensor): Tensor => {
       const current = corrected(given)

@@ -31,6 +31,11 @@ export interface CgpoOptions {
   readonly mapping?: NoiseMapping
   /** Whether delta sums the gradients of all refinements, as in the paper, or keeps only the last. */
   readonly accumulate?: boolean
+  /**
+   * What ranks equal deltas: draws of their own, or their position, as a stable sort does, which turns a constant delta into a raster-order
+   * ramp (audit finding M8). Default random.
+   */
+  readonly ties?: 'random' | 'position'
   /** Called for each refinement and sample with what it saw. */
   readonly onStep?: (seen: CgpoStep, step: number, sample: number) => Promise<void> | void
 }
@@ -83,7 +88,7 @@ const assertCount = (name: string, value: number, least: number, paper: number):
  * purifier clamps it (M2), and RBGM stands outside the loop over eps, which is the same for the published single eps (M5).
  */
 export const cgpo = async (batch: GuidedBatch, o: CgpoOptions): Promise<Tensor> => {
-  const { steps = 5, eotSamples = 1, mapping = rbgm, accumulate = true } = o
+  const { steps = 5, eotSamples = 1, mapping = rbgm, accumulate = true, ties = 'random' } = o
   assertCount('steps', steps, 0, 5)
   assertCount('eotSamples', eotSamples, 1, 1)
   const { x0, t, draws } = batch
@@ -113,7 +118,9 @@ export const cgpo = async (batch: GuidedBatch, o: CgpoOptions): Promise<Tensor> 
       delta = next
     }
     const z = world.normal('rbgm', shape)
-    const mapped = await mapping(delta, z, { tieBreak: world.uniformValues('rbgm', shape, { part: 'ties' }) })
+    const tieBreak =
+      ties === 'random' ? world.uniformValues('rbgm', shape, { part: 'ties' }) : Float64Array.from({ length: delta.size }, (_, i) => i)
+    const mapped = await mapping(delta, z, { tieBreak })
     for (const used of [z, epsilonDelta]) used.dispose()
     epsilonDelta = mapped
   }

@@ -1,17 +1,37 @@
 import { type Tensor, tensor } from '../index.ts'
 import { uniform } from '../random/distributions.ts'
-import type { Key } from '../random/key.ts'
+import { foldIn, type Key } from '../random/key.ts'
+
+/** What masks are drawn from: one key for the whole batch, or one for each image, whose mask is then its own in any batch. */
+export type DropoutKey = Key | readonly Key[]
+
+const isOnePerImage = (key: DropoutKey): key is readonly Key[] => typeof key[0] !== 'number'
+
+/** The key of one layer: each layer folds its name in. */
+export const layerDropoutKey = (key: DropoutKey, layer: string): DropoutKey =>
+  isOnePerImage(key) ? key.map(own => foldIn(own, layer)) : foldIn(key, layer)
 
 /**
  * Sets each element to zero with the given probability and divides the others by 1 - probability (Srivastava et al. 2014).
- * The mask depends on the key alone; image i of a batch gets the same mask in a longer batch.
- * Throws when the probability is outside [0, 1).
+ * The mask depends on the key alone; image i of a batch gets the same mask in a longer batch. x: [batch, ...].
+ * Throws when the probability is outside [0, 1), or when there is another number of keys than images.
  */
-export const dropout = (x: Tensor, probability: number, key: Key): Tensor => {
+export const dropout = (x: Tensor, probability: number, key: DropoutKey): Tensor => {
   if (!(probability >= 0 && probability < 1)) {
     throw new RangeError(`dropout: probability ${probability} is outside [0, 1); choose the share of elements to drop`)
   }
   if (probability === 0) return x
-  const kept = uniform(key, x.size).map(u => (u < probability ? 0 : 1 / (1 - probability)))
-  return x.mul(tensor(kept, x.shape, { backend: x.backend }))
+  return x.mul(tensor(maskOf(x, probability, key), x.shape, { backend: x.backend }))
+}
+
+const maskOf = (x: Tensor, probability: number, key: DropoutKey): Float64Array => {
+  const kept = (own: Key, count: number): Float64Array => uniform(own, count).map(u => (u < probability ? 0 : 1 / (1 - probability)))
+  if (!isOnePerImage(key)) return kept(key, x.size)
+  if (key.length !== x.shape[0]) throw new RangeError(`dropout: ${x.shape[0]} images but ${key.length} keys; give one key per image`)
+  const mask = new Float64Array(x.size)
+  const size = x.size / key.length
+  key.forEach((own, i) => {
+    mask.set(kept(own, size), i * size)
+  })
+  return mask
 }

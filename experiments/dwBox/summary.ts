@@ -62,6 +62,9 @@ export const settingOf = (row: ResultRow, name: LockSetName): SettingResult | un
 export const nameOf = ({ label, variation }: Pick<ResultRow, 'label' | 'variation'>): string =>
   variation === '' ? label : `${label} (${variation})`
 
+/** What a pairing needs of a measurement. */
+export type Outcomes = Pick<SettingResult, 'imageIds' | 'robustOutcomes'>
+
 /** Two measurements of the same images. */
 export type Paired = Pick<Comparison, 'images' | 'difference' | 'mcnemar'> & {
   /** Mean robust accuracy of a on the images that both have. */
@@ -75,7 +78,7 @@ const mean = (values: readonly number[]): number => values.reduce((sum, value) =
  * right, the interval is mean(d) -+ 1.96 SE, SE^2 = sum (d_i - mean(d))^2 / (n (n - 1)). McNemar counts an image as right
  * when at least half of its draws are.
  */
-export const pairedComparison = (a: SettingResult, b: SettingResult): Paired => {
+export const pairedComparison = (a: Outcomes, b: Outcomes): Paired => {
   const share = (outcome: string): number => mean([...outcome].map(Number))
   const inB = new Map(b.imageIds.map((id, i) => [id, share(b.robustOutcomes[i]!)]))
   const pairs = a.imageIds.flatMap((id, i) => (inB.has(id) ? [{ a: share(a.robustOutcomes[i]!), b: inB.get(id)! }] : []))

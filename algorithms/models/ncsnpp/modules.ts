@@ -1,6 +1,13 @@
 import type { Shape, Tensor } from '../../../core/index.ts'
-import { conv2dLayer, convShapes, groupNormLayer, normShapes, type ParameterShapes, type Scope } from '../../../core/nn/index.ts'
-import type { Key } from '../../../core/random/key.ts'
+import {
+  conv2dLayer,
+  convShapes,
+  type DropoutKey,
+  groupNormLayer,
+  normShapes,
+  type ParameterShapes,
+  type Scope,
+} from '../../../core/nn/index.ts'
 
 /** What every layer of one forward pass shares. */
 export interface NcsnppRun {
@@ -8,7 +15,7 @@ export interface NcsnppRun {
   /** silu of the noise-level embedding, [batch, 4 nf]; absent in an unconditional network. */
   readonly timeFeatures: Tensor | undefined
   /** Present in training; each layer folds its own name into it. */
-  readonly dropoutKey: Key | undefined
+  readonly dropoutKey: DropoutKey | undefined
 }
 
 /** A layer that knows its own parameters by their number. */

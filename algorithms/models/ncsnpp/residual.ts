@@ -1,6 +1,5 @@
 import type { Tensor } from '../../../core/index.ts'
-import { conv2dLayer, convShapes, dropout, linear, linearShapes, normShapes, type Scope } from '../../../core/nn/index.ts'
-import { foldIn } from '../../../core/random/key.ts'
+import { conv2dLayer, convShapes, dropout, layerDropoutKey, linear, linearShapes, normShapes, type Scope } from '../../../core/nn/index.ts'
 import { downsampleFir, upsampleFir } from '../firResample.ts'
 import { CHANNEL_MAP_SCALE, channelMap, channelMapShapes } from './attention.ts'
 import { type NcsnppConfig, tapsOf } from './config.ts'
@@ -21,7 +20,7 @@ const shortcutOf = (config: NcsnppConfig, { inputs, outputs, resample }: Residua
 }
 
 const layerDropout = (x: Tensor, block: Scope, { dropoutKey }: NcsnppRun, probability: number): Tensor =>
-  dropoutKey && probability > 0 ? dropout(x, probability, foldIn(dropoutKey, block.path)) : x
+  dropoutKey && probability > 0 ? dropout(x, probability, layerDropoutKey(dropoutKey, block.path)) : x
 
 /**
  * Residual block: Conv_1(dropout(silu(norm(Conv_0(resample(silu(norm(x)))) + Dense_0(time))))) plus the shortcut of

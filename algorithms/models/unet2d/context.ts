@@ -1,6 +1,5 @@
 import type { Tensor } from '../../../core/index.ts'
-import { dropout, type Scope } from '../../../core/nn/index.ts'
-import { foldIn, type Key } from '../../../core/random/key.ts'
+import { type DropoutKey, dropout, layerDropoutKey, type Scope } from '../../../core/nn/index.ts'
 import type { Unet2dConfig } from './config.ts'
 
 /** What every block of one forward pass shares. */
@@ -9,12 +8,12 @@ export interface UnetContext {
   /** silu of the time embedding, [batch, 4 block_out_channels[0]]: what each residual block projects. */
   readonly timeFeatures: Tensor
   /** Present in training; each layer folds its own name into it. */
-  readonly dropoutKey: Key | undefined
+  readonly dropoutKey: DropoutKey | undefined
 }
 
 /** Dropout of one layer, nothing without a key. */
 export const layerDropout = (x: Tensor, layer: Scope, { config, dropoutKey }: UnetContext): Tensor =>
-  dropoutKey && config.dropout > 0 ? dropout(x, config.dropout, foldIn(dropoutKey, layer.path)) : x
+  dropoutKey && config.dropout > 0 ? dropout(x, config.dropout, layerDropoutKey(dropoutKey, layer.path)) : x
 
 /** Channels of the time embedding. */
 export const timeChannels = (config: Unet2dConfig): number => 4 * config.block_out_channels[0]!
