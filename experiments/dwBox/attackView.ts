@@ -10,11 +10,13 @@ import type { DefenceSpec } from './plan.ts'
 
 /**
  * What the attacker of a row runs and differentiates: the defence, the defence with another gradient or loss, a purifier of half the
- * reverse steps, or (`transfer`) the bare classifier. Without a purifier all of them are the classifier.
+ * reverse steps, or (`transfer`) the bare classifier. Without diffusion there are no steps to leave out or to see through: what
+ * is attacked is the defence itself.
  */
 export const attackViewOf = (networks: Networks, spec: DefenceSpec, name: ViewName): AttackerView => {
   const { classifier } = networks
-  if (spec.purifier === null || name === 'transfer') return viewOf(undefended(classifier))
+  if (name === 'transfer') return viewOf(undefended(classifier))
+  if (spec.purifier === null) return viewOf(networks.defence(spec))
   const purifier = networks.purifier({ ...spec, purifier: spec.purifier })
   switch (name) {
     case 'exact':

@@ -1,8 +1,11 @@
+import { plainlyPurifiedClassifier } from '../../algorithms/baselines/noiseAndDenoise.ts'
+import { pixelSigma } from '../../algorithms/diffusion/noiseLevel.ts'
 import { linearSchedule } from '../../algorithms/diffusion/schedule.ts'
 import { type Defence, purifiedClassifier, undefended } from '../../algorithms/evaluation/defence.ts'
 import type { Classifier } from '../../algorithms/models/types.ts'
 import type { Purifier } from '../../algorithms/purification/purify.ts'
 import { paperTimesteps } from '../../algorithms/purification/timesteps.ts'
+import { digitsDenoiser } from '../baselines/digitsDenoiser.ts'
 import { digitsUnet } from '../digits/networks.ts'
 import { classifierOf, classifierShapes, epsilonModel, findWeights, loadParameters } from '../digits/weights.ts'
 import type { DefenceSpec } from './plan.ts'
@@ -34,10 +37,11 @@ export const loadNetworks = (folders: readonly string[]): Networks => {
     ...(spec.clampGradient && { clampGradient: spec.clampGradient }),
     reverse: spec.reverse === 'ddim' ? { kind: 'ddim', eta: 0 } : { kind: 'ddpm', variance: 'fixedLarge' },
   })
-  return {
-    classifier,
-    purifier,
-    defence: spec =>
-      spec.purifier === null ? undefended(classifier) : purifiedClassifier(purifier({ ...spec, purifier: spec.purifier }), classifier),
+  const defence: Networks['defence'] = spec => {
+    if (spec.purifier !== null) return purifiedClassifier(purifier({ ...spec, purifier: spec.purifier }), classifier)
+    if (spec.denoiser === undefined) return undefended(classifier)
+    const sigma = pixelSigma(schedule, paperTimesteps({ tStar: spec.tStar, steps: 1 })[0]!.t)
+    return plainlyPurifiedClassifier({ sigma, denoiser: digitsDenoiser(spec.denoiser, sigma) }, classifier)
   }
+  return { classifier, purifier, defence }
 }

@@ -3,6 +3,7 @@ import { type AttackName, type AttackPreset, attackPresets } from '../../algorit
 import type { Norm } from '../../algorithms/attacks/projections.ts'
 import type { ClampGradient } from '../../algorithms/purification/clamp.ts'
 import type { LockSetName } from '../../algorithms/randomness/lockSets.ts'
+import type { PlainDenoiserName } from '../baselines/digitsDenoiser.ts'
 import { splitDigits } from '../data/digits.ts'
 import type { AuditOptions } from './options.ts'
 
@@ -14,6 +15,8 @@ export interface DefenceSpec {
   /** Share of the diffusion time at which purification starts. */
   readonly tStar: number
   readonly reverseSteps: number
+  /** In place of diffusion: the noise of t*, then this denoiser. Then `purifier` is null. */
+  readonly denoiser?: PlainDenoiserName
   /** How the attack differentiates the purifier's clamps; exactly by default. */
   readonly clampGradient?: ClampGradient
 }
@@ -57,8 +60,10 @@ export type Unit =
 
 const imagesPerUnit = 128
 
+const hasNoise = ({ purifier, denoiser }: DefenceSpec): boolean => purifier !== null || denoiser !== undefined
+
 /** Whether every draw gives the same outcome: nothing is random, or the setting locks all of it. */
-export const isDeterministic = (row: RowSpec, setting: LockSetName): boolean => row.defence.purifier === null || setting === 'DW_Both'
+export const isDeterministic = (row: RowSpec, setting: LockSetName): boolean => !hasNoise(row.defence) || setting === 'DW_Both'
 
 /** The options with the steps and EoT samples that belong to the attack's name. */
 const withPreset = (o: AuditOptions): AuditOptions => {
@@ -94,7 +99,7 @@ export const planRows = (given: AuditOptions): RowSpec[] => {
     variation: more.variation ?? '',
     defence: spec,
     attack: more.attack ?? attack,
-    settings: spec.purifier
+    settings: hasNoise(spec)
       ? dwBoxSettings({ reverse: spec.reverse === 'ddim' ? { kind: 'ddim', eta: 0 } : { kind: 'ddpm', variance: 'fixedLarge' } }, o)
           .filter(({ name }) => !more.only || more.only.includes(name))
           .map(({ name, eotSamples }) => ({ name, eotSamples }))
@@ -121,6 +126,8 @@ export const planRows = (given: AuditOptions): RowSpec[] => {
     )
   const control = (weights: string, label: string): RowSpec =>
     row(`ddpm-${weights}`, label, defence(weights), { variation: 'controls', only: ends })
+  const plain = (id: string, label: string, more: Partial<DefenceSpec>): RowSpec =>
+    row(id, label, defence(null, { reverse: 'ddim', ...more }), { variation: 'noise and one denoising', only: ends })
   return [
     ...rows,
     ...[0.1, 0.2].flatMap(tStar => pair(`t${tStar}`, `t* ${tStar.toFixed(2)}`, { tStar })),
@@ -137,6 +144,16 @@ export const planRows = (given: AuditOptions): RowSpec[] => {
       variation: 'attack straight through clamps',
       only: ['DW_Both'],
     }),
+    // Of one reverse step DDIM is the one-step estimate P, and nothing but the forward noise is random.
+    ...(['vanilla', 'addt-scaled'] as const).map(weights =>
+      plain(`one-step-${weights}`, `one-step estimate P, ${weights === 'vanilla' ? 'vanilla' : 'ADDT lambda 0.2'}`, {
+        purifier: weights,
+        reverseSteps: 1,
+      }),
+    ),
+    plain('noise-linear', 'noise, linear MMSE denoiser', { denoiser: 'linear' }),
+    plain('noise-blur', 'noise, Gaussian blur', { denoiser: 'blur' }),
+    plain('noise-none', 'noise alone', { denoiser: 'none' }),
     control('random-order', 'DDPM ADDT, random order'),
     control('vanilla-all-t', 'DDPM vanilla, all t'),
     control('addt-paper-all-t', 'DDPM ADDT, lambda 0.03, all t'),

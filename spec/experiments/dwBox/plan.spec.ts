@@ -59,6 +59,7 @@ describe('planRows', () => {
       'l_2, epsilon 0.75',
       'attack of 5 times the steps',
       'attack straight through clamps',
+      'noise and one denoising',
       'controls',
       'training seed 1',
       'training seed 2',
