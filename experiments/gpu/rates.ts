@@ -4,70 +4,122 @@ import { foldIn, key } from '../../core/random/key.ts'
 
 export interface Rate {
   readonly name: string
-  /** Median time of one call with its result read back. */
+  /** Median time of one call, one value of its result read back. */
   readonly milliseconds: number
   readonly perSecond: number
-  readonly unit: 'GFLOP/s' | 'M elements/s'
+  readonly unit: 'GFLOP/s' | 'GB/s' | 'M elements/s'
 }
 
-export interface RateSizes {
-  /** Rows and columns of the square matrices. */
-  readonly gemm: number
-  /** Image [batch, channels, side, side], convolved 3x3 to as many channels. */
-  readonly conv: readonly [batch: number, channels: number, side: number]
-  readonly chain: number
+/** One thing to time: a call on tensors that are made before, and how much of the unit it does. */
+interface Task {
+  readonly name: string
+  readonly inputs: readonly (readonly number[])[]
+  readonly call: (inputs: readonly Tensor[]) => Tensor
+  /** Floating-point operations, bytes or elements. */
+  readonly work: number
+  readonly unit: Rate['unit']
 }
 
-/** Small enough for the slowest mode: about a second for all of it. */
-const defaultSizes: RateSizes = { gemm: 256, conv: [4, 32, 16], chain: 2 ** 18 }
+const perUnit: Readonly<Record<Rate['unit'], number>> = { 'GFLOP/s': 1e9, 'GB/s': 1e9, 'M elements/s': 1e6 }
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1)
+
+/** [n, n] times [n, n]. */
+export const gemm = (n: number): Task => ({
+  name: `gemm ${n}`,
+  inputs: [
+    [n, n],
+    [n, n],
+  ],
+  call: ([a, b]) => a!.matmul(b!),
+  work: 2 * n ** 3,
+  unit: 'GFLOP/s',
+})
+
+/** A 3x3 convolution to as many channels. */
+export const conv = (batch: number, channels: number, side: number): Task => ({
+  name: `conv 3x3 ${channels}->${channels}, ${batch}x${side}x${side}`,
+  inputs: [
+    [batch, channels, side, side],
+    [channels, channels, 3, 3],
+  ],
+  call: ([x, w]) => ops.conv2d(x!, w!, { padding: 1 }),
+  work: 2 * 9 * channels * channels * batch * side * side,
+  unit: 'GFLOP/s',
+})
+
+/** GroupNorm + SiLU in one op. */
+export const norm = (batch: number, channels: number, side: number): Task => ({
+  name: `groupNorm + silu ${batch}x${channels}x${side}x${side}`,
+  inputs: [[batch, channels, side, side], [channels], [channels]],
+  call: ([x, weight, bias]) => ops.groupNorm(x!, weight!, bias!, { groups: Math.min(32, channels), silu: true }),
+  work: batch * channels * side * side,
+  unit: 'M elements/s',
+})
+
+/** silu(x y + x) - y: four ops, each over all elements. */
+export const chain = (n: number): Task => ({
+  name: `4 elementwise ops of ${n}`,
+  inputs: [[n], [n]],
+  call: ([x, y]) => ops.silu(x!.mul(y!).add(x!)).sub(y!),
+  work: 4 * n,
+  unit: 'M elements/s',
+})
+
+/** Reads and writes every element once. */
+export const copy = (n: number): Task => ({
+  name: `memory, negate ${n}`,
+  inputs: [[n]],
+  call: ([x]) => x!.neg(),
+  work: 8 * n,
+  unit: 'GB/s',
+})
 
 const repeats = 3
 
-const random = (name: string, shape: readonly number[], backend: Backend): Tensor => {
-  const size = shape.reduce((product, n) => product * n, 1)
-  return tensor(
-    uniform(foldIn(key(0), name), size).map(u => u - 0.5),
-    shape,
-    { backend },
-  )
+const now = async (call: () => Tensor): Promise<number> => {
+  const start = performance.now()
+  const first = tidy(() => call().reshape([-1]).slice([0], [1]))
+  await first.data()
+  first.dispose()
+  return performance.now() - start
 }
 
-/** Median milliseconds of a call, the first one (which compiles) left out. */
-const time = async (call: () => Tensor): Promise<number> => {
+/** Median of some calls after one that compiles. */
+export const measure = async ({ name, inputs, call, work, unit }: Task, backend: Backend): Promise<Rate> => {
+  const tensors = inputs.map((shape, i) => {
+    const values = uniform(foldIn(key(0), i), sizeOf(shape)).map(u => u - 0.5)
+    return tensor(values, shape, { backend })
+  })
   const times: number[] = []
-  for (let i = 0; i <= repeats; i++) {
-    const start = performance.now()
-    const result = tidy(call)
-    await result.data()
-    times.push(performance.now() - start)
-    result.dispose()
-  }
-  return times.slice(1).sort((a, b) => a - b)[Math.floor(repeats / 2)]!
+  for (let i = 0; i <= repeats; i++) times.push(await now(() => call(tensors)))
+  for (const each of tensors) each.dispose()
+  const milliseconds = times.slice(1).sort((a, b) => a - b)[Math.floor(repeats / 2)]!
+  return { name, milliseconds, perSecond: work / (milliseconds / 1000) / perUnit[unit], unit }
 }
 
-/** How fast a backend multiplies matrices, convolves, and runs a chain of elementwise ops (silu(x y + x) - y, four ops). */
-export const measureRates = async (backend: Backend, sizes: RateSizes = defaultSizes): Promise<Rate[]> => {
-  const { gemm: n, conv, chain } = sizes
-  const [batch, channels, side] = conv
-  const a = random('a', [n, n], backend)
-  const b = random('b', [n, n], backend)
-  const image = random('image', [batch, channels, side, side], backend)
-  const weight = random('weight', [channels, channels, 3, 3], backend)
-  const x = random('x', [chain], backend)
-  const y = random('y', [chain], backend)
-  const gemmTime = await time(() => a.matmul(b))
-  const convTime = await time(() => ops.conv2d(image, weight, { padding: 1 }))
-  const chainTime = await time(() => ops.silu(x.mul(y).add(x)).sub(y))
-  for (const each of [a, b, image, weight, x, y]) each.dispose()
-  const convFlops = 2 * 9 * channels * channels * batch * side * side
-  return [
-    { name: `gemm ${n}`, milliseconds: gemmTime, perSecond: (2 * n ** 3) / gemmTime / 1e6, unit: 'GFLOP/s' },
-    {
-      name: `conv 3x3 ${channels}->${channels}, ${batch}x${side}x${side}`,
-      milliseconds: convTime,
-      perSecond: convFlops / convTime / 1e6,
-      unit: 'GFLOP/s',
-    },
-    { name: `4 elementwise ops of ${chain}`, milliseconds: chainTime, perSecond: (4 * chain) / chainTime / 1e3, unit: 'M elements/s' },
-  ]
+/** Series of the same task, smallest first. */
+const series: readonly (readonly Task[])[] = [
+  [256, 1024, 4096].map(gemm),
+  [conv(4, 32, 16), conv(16, 128, 32), conv(64, 256, 32)],
+  [norm(4, 32, 16), norm(64, 256, 32)],
+  [2 ** 18, 2 ** 24].map(chain),
+  [2 ** 18, 2 ** 24].map(copy),
+]
+
+/** A larger size is tried only if by its work it takes less than this: a quarter of a second a call. */
+const patience = 250
+
+/** How fast a backend is at each task, at the largest size that does not take long. */
+export const measureRates = async (backend: Backend): Promise<Rate[]> => {
+  const rates: Rate[] = []
+  for (const tasks of series) {
+    let best: Rate | undefined
+    for (const [i, task] of tasks.entries()) {
+      if (best && (best.milliseconds * task.work) / tasks[i - 1]!.work > patience) break
+      best = await measure(task, backend)
+    }
+    rates.push(best!)
+  }
+  return rates
 }

@@ -3,7 +3,8 @@ import { type Backend, loadBackend } from '../../../core/index.ts'
 import { opRegistry } from '../../../core/op.ts'
 import { checkOps } from '../../../experiments/gpu/checkOps.ts'
 import { type DoctorReport, formatDoctor } from '../../../experiments/gpu/doctor.ts'
-import { measureRates } from '../../../experiments/gpu/rates.ts'
+import { peakOf } from '../../../experiments/gpu/peaks.ts'
+import { chain, conv, copy, gemm, measure, norm } from '../../../experiments/gpu/rates.ts'
 
 /** The reference backend with one op computed as `change` of its values. */
 const faulty = async (name: string, change: (value: number) => number): Promise<Backend> => {
@@ -54,9 +55,29 @@ describe('gpu:doctor', () => {
   })
 
   it('should count the work that it times', async () => {
-    const rates = await measureRates(await loadBackend('gpu:webasm'), { gemm: 16, conv: [1, 2, 8], chain: 64 })
-    expect(rates.map(({ milliseconds, perSecond, unit }) => milliseconds * perSecond * (unit === 'GFLOP/s' ? 1e6 : 1e3))).toEqual(
-      [2 * 16 ** 3, 2 * 9 * 2 * 2 * 64, 4 * 64].map(work => expect.closeTo(work, 3)),
-    )
+    const backend = await loadBackend('gpu:webasm')
+    const tasks = [gemm(16), conv(1, 2, 8), norm(1, 2, 4), chain(64), copy(64)]
+    const work = [2 * 16 ** 3, 2 * 9 * 2 * 2 * 64, 32, 4 * 64, 2 * 4 * 64]
+    for (const [i, task] of tasks.entries()) {
+      const { milliseconds, perSecond, unit } = await measure(task, backend)
+      expect((milliseconds / 1000) * perSecond * (unit === 'M elements/s' ? 1e6 : 1e9)).toBeCloseTo(work[i]!, 3)
+    }
+  })
+
+  it('should tell adapter, driver, limits and the share of the peak of a card that it knows', () => {
+    const adapter = { adapter: 'NVIDIA H100 PCIe', driver: '555', software: false, features: ['subgroups'], limits: { maxBufferSize: 9 } }
+    const rates = [{ name: 'gemm 4096', milliseconds: 1, perSecond: 5100, unit: 'GFLOP/s' }] as const
+    const ops = [{ op: 'exp', error: 0, ok: true }]
+    const on = (peak: ReturnType<typeof peakOf>) =>
+      formatDoctor({
+        best: 'webgpu',
+        ok: true,
+        modes: [{ mode: 'webgpu', present: true, adapter: { ...adapter, ...(peak && { peak }) }, ops, rates }],
+      })
+    const text = on(peakOf(adapter.adapter))
+    for (const part of ['adapter  NVIDIA H100 PCIe\n', 'driver   555', 'features subgroups', 'limit    maxBufferSize 9'])
+      expect(text).toContain(part)
+    expect(text).toContain("5.10e+3 GFLOP/s, 10 % of the card's 51000")
+    expect(on(peakOf('llvmpipe'))).toContain('5.10e+3 GFLOP/s\n')
   })
 })

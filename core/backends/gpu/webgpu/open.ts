@@ -5,12 +5,24 @@ export interface OpenWebgpu {
   readonly origin: readonly [GPU, GPUAdapter]
   readonly adapter: string
   readonly driver: string
+  /** Features and limits that decide what kernels may use. */
+  readonly features: readonly string[]
+  readonly limits: Readonly<Record<string, number>>
   /** A driver that computes on the processor, such as Mesa's llvmpipe. */
   readonly software: boolean
 }
 
 /** Features that kernels may use where they exist. */
 const wanted: readonly GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query']
+
+/** Limits worth telling. */
+const shownLimits = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+] as const
 
 /** The npm package `webgpu`, which is optional; undefined when it is not installed. */
 const loadPackage = async (): Promise<GPU | undefined> => {
@@ -43,6 +55,8 @@ const open = async (): Promise<OpenWebgpu | undefined> => {
     origin: [gpu, adapter],
     adapter: name || architecture || vendor || 'unnamed adapter',
     driver: description,
+    features: wanted.filter(feature => device.features.has(feature)),
+    limits: Object.fromEntries(shownLimits.map(name => [name, device.limits[name]])),
     software: adapter.info.isFallbackAdapter || architecture === 'software' || /llvmpipe|swiftshader/i.test(`${name} ${description}`),
   }
 }

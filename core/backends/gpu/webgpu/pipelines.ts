@@ -18,8 +18,6 @@ const visibility = 4 // GPUShaderStage.COMPUTE
 
 export interface Pipelines {
   get(shader: Shader, inputs: number, params: number): Built
-  /** Number of pipelines built. */
-  readonly size: number
 }
 
 /** Builds every WGSL module once, in the background. Layouts depend only on the number of bindings. */
@@ -80,9 +78,6 @@ export const createPipelines = (device: GPUDevice): Pipelines => {
         built.set(code, entry)
       }
       return entry
-    },
-    get size() {
-      return built.size
     },
   }
 }
