@@ -42,6 +42,8 @@ export interface WideResNetOptions {
 export interface WideResNetResult {
   /** [batch, classes] */
   readonly logits: Tensor
+  /** [batch, 64 widenFactor]: what the last linear map sees. */
+  readonly features: Tensor
   /** Buffers after this batch, under their full names; empty outside training. */
   readonly runningStatistics: TensorRecord
 }
@@ -197,7 +199,7 @@ export const createWideResNet = (given: WideResNetConfig): WideResNet => {
 
     const features = blocks.reduce(residual, conv2dLayer(x, parameters.at('conv1')))
     const pooled = normalised(features, parameters.at('bn1'), how.lastMomentum).mean([2, 3])
-    return { logits: linear(pooled, parameters.at(how.classifier)), runningStatistics }
+    return { logits: linear(pooled, parameters.at(how.classifier)), features: pooled, runningStatistics }
   }
 
   return {

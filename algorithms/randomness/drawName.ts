@@ -2,10 +2,10 @@
 
 /**
  * Where in the algorithms noise enters: `forward` and `reverse` noise of the purifier, `rbgm` noise to be ranked, `init` of
- * an attack, `search` proposals of an attack without gradients, `dropout` masks, and in training `timestep`, `epsilon` (the
- * diffusion target) and `augment`.
+ * an attack, `search` proposals of an attack without gradients, `smoothing` noise of a smoothed classifier, `dropout` masks,
+ * and in training `timestep`, `epsilon` (the diffusion target) and `augment`.
  */
-export type Source = 'forward' | 'reverse' | 'rbgm' | 'init' | 'search' | 'dropout' | 'timestep' | 'epsilon' | 'augment'
+export type Source = 'forward' | 'reverse' | 'rbgm' | 'init' | 'search' | 'smoothing' | 'dropout' | 'timestep' | 'epsilon' | 'augment'
 
 /** What the draw is for: finding the perturbation, choosing among perturbations, the reported number, or training. */
 export type Purpose = 'attack' | 'select' | 'report' | 'train'
@@ -40,6 +40,9 @@ export const evaluationSources: readonly Source[] = ['forward', 'reverse', 'init
 
 /** What a purifier and any attack draw. */
 export const attackSources: readonly Source[] = [...evaluationSources, 'search']
+
+/** What a smoothed classifier and a purifier in it draw. */
+export const smoothingSources: readonly Source[] = [...evaluationSources, 'smoothing']
 
 /** What training draws. */
 export const trainingSources: readonly Source[] = ['rbgm', 'dropout', 'timestep', 'epsilon', 'augment', 'init']
