@@ -161,8 +161,9 @@ describe('ties ranked by position (M8)', () => {
 })
 
 describe('EoT of DW_Fwd (H5)', () => {
-  it('should follow White unless told otherwise, and then be its own alone', () => {
-    const ddpm = { reverse: { kind: 'ddpm', variance: 'fixedLarge' } } as const
+  it('should follow White unless told otherwise, and then be its own alone', async () => {
+    await useBackend('reference')
+    const ddpm = purifierOf(smallEpsilon(1, 1))
     const samples = (o: Parameters<typeof dwBoxSettings>[1]) => dwBoxSettings(ddpm, o).map(({ eotSamples }) => eotSamples)
     expect(samples({ eotSamples: 10 })).toEqual([10, 10, 10, 1])
     expect(samples({ eotSamples: 10, forwardEotSamples: 1 })).toEqual([10, 1, 10, 1])

@@ -1,11 +1,7 @@
 import type { LockSetName } from '../../randomness/lockSets.ts'
-import { wilson } from './wilson.ts'
+import { differenceLimit, type RobustCount } from './differenceLimit.ts'
 
-/** One cell of a table: `robust` of `images` images were right under attack. */
-export interface RobustCount {
-  readonly robust: number
-  readonly images: number
-}
+export type { RobustCount }
 
 export interface OrderingViolation {
   /** The setting whose accuracy should be at most (with `equal`: the same as) that of `above`. */
@@ -44,10 +40,8 @@ const equalWithoutReverseNoise: readonly (readonly [LockSetName, LockSetName])[]
  *
  *   acc(DW_Both) <= acc(DW_Fwd), acc(DW_Rev) <= acc(White)
  *
- * A pair is reported when the confidence interval of its difference excludes the order. The interval is Newcombe's, from
- * the Wilson intervals [l, u] of both accuracies: the lower end of p - q is p - q - sqrt((p - l_p)^2 + (u_q - q)^2). It takes
- * the cells as independent, which is cautious where they share images. Settings absent from the table are not compared.
- * Source of the interval: Newcombe, Statistics in Medicine 17 (1998), method 10.
+ * A pair is reported when the confidence interval of its difference excludes the order (see `differenceLimit`). Settings absent
+ * from the table are not compared.
  */
 export const orderingViolations = (
   table: Readonly<Partial<Record<LockSetName, RobustCount>>>,
@@ -56,10 +50,7 @@ export const orderingViolations = (
   /** Lower confidence limit of acc(a) - acc(b); null when the table lacks one of them. */
   const lowerLimit = (a: LockSetName, b: LockSetName): number | null => {
     const [countA, countB] = [table[a], table[b]]
-    if (!countA || !countB) return null
-    const p = wilson(countA.robust, countA.images, confidence)
-    const q = wilson(countB.robust, countB.images, confidence)
-    return p.estimate - q.estimate - Math.hypot(p.estimate - p.low, q.high - q.estimate)
+    return countA && countB ? differenceLimit(countA, countB, confidence) : null
   }
   const accuracy = (name: LockSetName): number => table[name]!.robust / table[name]!.images
 
