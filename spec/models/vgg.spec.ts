@@ -4,6 +4,7 @@ import { tensor, useBackend } from '../../core/index.ts'
 import { countParameters } from '../../core/nn/index.ts'
 import { normal } from '../../core/random/distributions.ts'
 import { key } from '../../core/random/key.ts'
+import { standardErrors } from '../support/falseFailures.ts'
 import { expectAllNear } from '../support/numbers.ts'
 import {
   asTensors,
@@ -95,9 +96,10 @@ describe('createVgg', () => {
       const values = Array.from(params[name]!.dataSync())
       return Math.sqrt(values.reduce((total, value) => total + value * value, 0) / values.length)
     }
-    // 1,152 and 3,136 values: standard errors of 2.1 % and 1.3 %.
-    expect(Math.abs(deviation('features.4.weight') / Math.sqrt(2 / (16 * 9)) - 1)).toBeLessThan(0.1)
-    expect(Math.abs(deviation('classifier.0.weight') / 0.01 - 1)).toBeLessThan(0.1)
+    // The deviation of n normal values has the relative standard error 1 / sqrt(2 n).
+    const bound = (values: number) => standardErrors('initialisation of VGG', 2) / Math.sqrt(2 * values)
+    expect(Math.abs(deviation('features.4.weight') / Math.sqrt(2 / (16 * 9)) - 1)).toBeLessThan(bound(1152))
+    expect(Math.abs(deviation('classifier.0.weight') / 0.01 - 1)).toBeLessThan(bound(3136))
     expect(deviation('features.0.bias') + deviation('classifier.0.bias')).toBe(0)
     expect(new Set(params['features.1.weight']!.dataSync())).toEqual(new Set([1]))
   })

@@ -8,6 +8,7 @@ import type { LabelledBatch } from '../../../algorithms/evaluation/robustAccurac
 import { type LockSetName, lockSets } from '../../../algorithms/randomness/lockSets.ts'
 import { liveTensors, type Tensor, tensor, useBackend } from '../../../core/index.ts'
 import { backendsUnderTest } from '../../support/backends.ts'
+import { standardErrors } from '../../support/falseFailures.ts'
 import { bits, gaussian, linearClassifier, pixels, purifierOf, smallEpsilon } from '../fixtures.ts'
 
 const settingOf = (name: LockSetName, eotSamples = 1) => ({ name, locks: lockSets[name], eotSamples })
@@ -54,9 +55,8 @@ const accuracyOf = (outcomes: readonly (readonly boolean[])[]): number => {
 }
 
 describe('AutoAttack protocols on a coin of accuracy 3/4 under attacks that do nothing', () => {
-  /** n = 4000 draws: 0.75 -+ 0.0377 is 5.5 standard errors, missed with probability 4e-8. */
-  const near = (accuracy: number, expected: number, n: number) =>
-    expect(Math.abs(accuracy - expected)).toBeLessThan(5.5 * Math.sqrt((expected * (1 - expected)) / n))
+  const near = (accuracy: number, expected: number, o: { n: number; errors: number }) =>
+    expect(Math.abs(accuracy - expected)).toBeLessThan(o.errors * Math.sqrt((expected * (1 - expected)) / o.n))
   const images = 400
 
   it('should count under the published protocol only those images that win every toss, 0.75^5 for 4 attacks (P65)', async () => {
@@ -66,9 +66,10 @@ describe('AutoAttack protocols on a coin of accuracy 3/4 under attacks that do n
       batchOf(images),
       optionsOf(idleTimes(attackPresets['autoattack-standard'], 4)),
     )
-    near(reported, 0.75 ** 5, images)
-    near(accuracyOf(advCorrect), 0.75, 10 * images)
-    near(components[0]!.attacked / images, 0.75, images)
+    const errors = standardErrors('published AutoAttack on a coin (P65)', 3)
+    near(reported, 0.75 ** 5, { n: images, errors })
+    near(accuracyOf(advCorrect), 0.75, { n: 10 * images, errors })
+    near(components[0]!.attacked / images, 0.75, { n: images, errors })
     expect(components.map(({ selectionAccuracy }) => selectionAccuracy).at(-1)).toBe(reported)
   })
 
@@ -92,8 +93,9 @@ describe('AutoAttack protocols on a coin of accuracy 3/4 under attacks that do n
     for (let k = 1; k <= 20; k++) least += chance(k) ** 5 / 20
     expect(least).toBeLessThan(0.65)
     // The least of 5 has a standard deviation below 0.1.
-    expect(Math.abs(reported - least)).toBeLessThan((5.5 * 0.1) / Math.sqrt(images))
-    near(accuracyOf(advCorrect), 0.75, 10 * images)
+    const errors = standardErrors('repaired AutoAttack on a coin (P66)', 2)
+    expect(Math.abs(reported - least)).toBeLessThan((errors * 0.1) / Math.sqrt(images))
+    near(accuracyOf(advCorrect), 0.75, { n: 10 * images, errors })
   })
 
   it('should report the accuracy itself when the number is measured afresh (P65)', async () => {
@@ -103,7 +105,7 @@ describe('AutoAttack protocols on a coin of accuracy 3/4 under attacks that do n
       batchOf(images),
       optionsOf(idleTimes(attackPresets['autoattack-fresh'], 5)),
     )
-    near(reported, 0.75, 10 * images)
+    near(reported, 0.75, { n: 10 * images, errors: standardErrors('fresh AutoAttack on a coin (P65)') })
     expect(advCorrect).toEqual(cleanCorrect)
     expect(selectionCorrect.reduce((sum, value) => sum + value, 0) / images).toBeLessThan(0.65)
   })

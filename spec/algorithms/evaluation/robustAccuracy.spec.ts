@@ -8,6 +8,7 @@ import { liveTensors, ops, type Tensor, tensor, useBackend } from '../../../core
 import { crossEntropy } from '../../../core/nn/crossEntropy.ts'
 import { normalCdf } from '../../core/random/statistics.ts'
 import { backendsUnderTest } from '../../support/backends.ts'
+import { standardErrors } from '../../support/falseFailures.ts'
 import { runs } from '../../support/replay.ts'
 import { bits, gaussian, linearClassifier, pixels, purifierOf, recording, smallEpsilon } from '../fixtures.ts'
 
@@ -65,10 +66,10 @@ const accuracy = (outcomes: readonly (readonly boolean[])[]): number => {
   return all.filter(Boolean).length / all.length
 }
 
-/** Holds within 5.5 standard errors of n outcomes: a correct evaluator fails with probability 4e-8, in all of a test's checks below 1e-6. */
-const expectAccuracy = (outcomes: readonly (readonly boolean[])[], p: number): void => {
+/** Holds within so many standard errors of the outcomes. */
+const expectAccuracy = (outcomes: readonly (readonly boolean[])[], p: number, errors: number): void => {
   const n = outcomes.flat().length
-  expect(Math.abs(accuracy(outcomes) - p)).toBeLessThanOrEqual(5.5 * Math.sqrt((p * (1 - p)) / n))
+  expect(Math.abs(accuracy(outcomes) - p)).toBeLessThanOrEqual(errors * Math.sqrt((p * (1 - p)) / n))
 }
 
 describe.each(backendsUnderTest)('evaluateBatch on %s', backend => {
@@ -77,16 +78,17 @@ describe.each(backendsUnderTest)('evaluateBatch on %s', backend => {
     for (const nothing of [{ epsilon: 0 }, { stepSize: 0 }, { steps: 0 }]) {
       const { cleanCorrect, advCorrect } = await evaluateBatch(noisyLinear, copies(300), optionsOf('White', nothing))
       expect(advCorrect).toEqual(cleanCorrect)
-      expectAccuracy(cleanCorrect, normalCdf(cleanMargin / sigma))
+      expectAccuracy(cleanCorrect, normalCdf(cleanMargin / sigma), standardErrors('clean accuracy (P65)', 3))
     }
   })
 
   it('should report the accuracy that a noisy linear defence has under the best attack, n = 3000 (P65)', async () => {
     await useBackend(backend)
+    const errors = standardErrors('accuracy under the best attack (P65)', 6)
     for (const epsilon of [0.02, 0.1, 0.2]) {
       const { cleanCorrect, advCorrect } = await evaluateBatch(noisyLinear, copies(300), optionsOf('White', { epsilon, stepSize: epsilon }))
-      expectAccuracy(cleanCorrect, normalCdf(cleanMargin / sigma))
-      expectAccuracy(advCorrect, normalCdf((cleanMargin - epsilon * weightsL1) / sigma))
+      expectAccuracy(cleanCorrect, normalCdf(cleanMargin / sigma), errors)
+      expectAccuracy(advCorrect, normalCdf((cleanMargin - epsilon * weightsL1) / sigma), errors)
     }
   })
 
@@ -146,10 +148,11 @@ describe.each(backendsUnderTest)('evaluateBatch on %s', backend => {
 
   it('should report the accuracy of a coin whatever the attack, n = 3000 (P65)', async () => {
     await useBackend(backend)
+    const errors = standardErrors('accuracy of a coin (P65)', 6)
     for (const c of [-0.9, 0, 0.5]) {
       const { cleanCorrect, advCorrect } = await evaluateBatch(coin(c), copies(300), optionsOf('White'))
-      expectAccuracy(cleanCorrect, coinAccuracy(c))
-      expectAccuracy(advCorrect, coinAccuracy(c))
+      expectAccuracy(cleanCorrect, coinAccuracy(c), errors)
+      expectAccuracy(advCorrect, coinAccuracy(c), errors)
     }
   })
 
@@ -159,7 +162,7 @@ describe.each(backendsUnderTest)('evaluateBatch on %s', backend => {
     const batch = copies(300)
     const o = optionsOf('White', { restarts: 8, selectDraws: 5, steps: 1 })
     const { advCorrect, xAdv } = await evaluateBatch(coin(0), batch, o)
-    expectAccuracy(advCorrect, 0.5)
+    expectAccuracy(advCorrect, 0.5, standardErrors('no bias by selection (P66)'))
     const draws = createDraws({ seed: 7, images: batch.ids }).at({ purpose: 'select' })
     const onSelect = await judge(k => coin(0)(xAdv, draws.at({ eotSample: k })), batch.labels, 5)
     expect(accuracy(onSelect)).toBeLessThan(0.3)

@@ -11,7 +11,8 @@ import {
 import { createDraws } from '../../../algorithms/randomness/draws.ts'
 import { setBackend } from '../../../core/backends/backend.ts'
 import { createFakeAsync } from '../../../core/backends/reference/reference.ts'
-import { correlation, kolmogorovSmirnov, ksBound, normalCdf } from '../../core/random/statistics.ts'
+import { correlation, kolmogorovSmirnov, normalCdf } from '../../core/random/statistics.ts'
+import { ksBound, standardErrors } from '../../support/falseFailures.ts'
 
 const registered: readonly Source[] = [...new Set([...evaluationSources, ...trainingSources])]
 const purposes: readonly Purpose[] = ['attack', 'select', 'report', 'train']
@@ -120,7 +121,7 @@ describe('draws', () => {
     expect(() => createDraws({ seed: 0, images: [1], registered: trainingSources }).normal('dropout', [1])).not.toThrow()
   })
 
-  // n = 49152 values a stream: KS false-failure rate 1e-6, |r| > 5 / sqrt(n) with probability 6e-7 for each of 21 pairs.
+  // n = 49152 values a stream, 21 pairs of streams.
   it('should draw forward noise from N(0, 1), uncorrelated across neighbouring names (P53)', () => {
     const draws = createDraws({ seed: 6, images: [0] }).at({ purpose: 'attack' })
     const shape = [3, 128, 128]
@@ -134,9 +135,10 @@ describe('draws', () => {
       draws.normalValues('reverse', shape),
     ]
     const n = streams[0]!.length
-    expect(kolmogorovSmirnov(streams[0]!, normalCdf)).toBeLessThan(ksBound(n, 1e-6))
+    expect(kolmogorovSmirnov(streams[0]!, normalCdf)).toBeLessThan(ksBound('law of the forward noise (P53)', n))
+    const bound = standardErrors('correlation of named draws (P53)', 21) / Math.sqrt(n)
     streams.forEach((a, i) => {
-      for (const b of streams.slice(i + 1)) expect(Math.abs(correlation(a, b))).toBeLessThan(5 / Math.sqrt(n))
+      for (const b of streams.slice(i + 1)) expect(Math.abs(correlation(a, b))).toBeLessThan(bound)
     })
   })
 

@@ -4,7 +4,8 @@ import { normal, permutation, randint, uniform } from '../../../core/random/dist
 import { foldIn, key, split } from '../../../core/random/key.ts'
 import { normalQuantile } from '../../../core/random/normalQuantile.ts'
 import { threefry2x32 } from '../../../core/random/threefry2x32.ts'
-import { chiSquareUniform, correlation, kolmogorovSmirnov, ksBound, mean, normalCdf } from './statistics.ts'
+import { chiSquareBound, ksBound, standardErrors } from '../../support/falseFailures.ts'
+import { chiSquareUniform, correlation, kolmogorovSmirnov, mean, normalCdf } from './statistics.ts'
 
 const n = 100_000
 const seeds = fc.maxSafeNat()
@@ -36,15 +37,16 @@ describe('distributions', () => {
     )
   })
 
-  it('should pass Kolmogorov-Smirnov, n = 1e5, false-failure rate 1e-6 per draw', () => {
+  it('should pass Kolmogorov-Smirnov, n = 1e5', () => {
+    const bound = ksBound('uniform and normal law', n, 6)
     for (const seed of [0, 1, 2 ** 33]) {
-      expect(kolmogorovSmirnov(uniform(key(seed), n), x => x)).toBeLessThan(ksBound(n, 1e-6))
-      expect(kolmogorovSmirnov(normal(key(seed), n), normalCdf)).toBeLessThan(ksBound(n, 1e-6))
+      expect(kolmogorovSmirnov(uniform(key(seed), n), x => x)).toBeLessThan(bound)
+      expect(kolmogorovSmirnov(normal(key(seed), n), normalCdf)).toBeLessThan(bound)
     }
   })
 
-  // Under N(0,1) the sample means of z, z^2, z^3, z^4 have variances 1, 2, 15, 96 over n; five sd: rate 6e-7 each.
-  it('should have the first four moments of N(0, 1) within five standard errors', () => {
+  // Under N(0,1) the sample means of z, z^2, z^3, z^4 have variances 1, 2, 15, 96 over n.
+  it('should have the first four moments of N(0, 1)', () => {
     const z = normal(key(7), n)
     const moments: readonly [number, number][] = [
       [0, 1],
@@ -53,16 +55,18 @@ describe('distributions', () => {
       [3, 96],
     ]
     moments.forEach(([expected, variance], power) => {
-      expect(Math.abs(mean(z.map(x => x ** (power + 1))) - expected)).toBeLessThan(5 * Math.sqrt(variance / n))
+      const bound = standardErrors('moments of the normal law', 4) * Math.sqrt(variance / n)
+      expect(Math.abs(mean(z.map(x => x ** (power + 1))) - expected)).toBeLessThan(bound)
     })
   })
 
-  // |r| > 5 / sqrt(n) has probability 6e-7 for each pair of streams.
+  // 10 pairs of streams and of their squares, 15 lags.
   it('should be uncorrelated across neighbouring keys and across lags', () => {
     const parent = key(11)
     const [first, second] = split(parent)
     const streams = [first!, second!, foldIn(parent, 'a'), foldIn(parent, 'b'), key(12)].map(k => normal(k, n))
-    const bound = 5 / Math.sqrt(n)
+    const errors = standardErrors('correlation of keys and lags', 35)
+    const bound = errors / Math.sqrt(n)
     streams.forEach((a, i) => {
       for (const b of streams.slice(i + 1)) {
         expect(Math.abs(correlation(a, b))).toBeLessThan(bound)
@@ -70,17 +74,16 @@ describe('distributions', () => {
         expect(Math.abs(correlation(squares[0]!, squares[1]!))).toBeLessThan(bound)
       }
       for (const lag of [1, 2, 32]) {
-        expect(Math.abs(correlation(a.subarray(lag), a.subarray(0, n - lag)))).toBeLessThan(5 / Math.sqrt(n - lag))
+        expect(Math.abs(correlation(a.subarray(lag), a.subarray(0, n - lag)))).toBeLessThan(errors / Math.sqrt(n - lag))
       }
     })
   })
 
-  // chi-square of 9 degrees of freedom exceeds 46 with probability 1e-6.
   it('should draw every integer of [low, high) equally often and no other', () => {
     const counts = new Array<number>(10).fill(0)
     for (const value of randint(key(3), n, -4, 6)) counts[value + 4]!++
     expect(counts.reduce((a, b) => a + b)).toBe(n)
-    expect(chiSquareUniform(counts)).toBeLessThan(46)
+    expect(chiSquareUniform(counts)).toBeLessThan(chiSquareBound('integers equally often', 9))
     expect([...new Set(randint(key(3), 50, 2 ** 31 - 1, 2 ** 31))]).toEqual([2 ** 31 - 1])
   })
 
@@ -94,7 +97,6 @@ describe('distributions', () => {
     )
   })
 
-  // chi-square of 23 degrees of freedom exceeds 72 with probability 1e-6.
   it('should make each of the 24 orders of four equally often over keys', () => {
     const counts = new Map<string, number>()
     for (const k of split(key(9), 24_000)) {
@@ -102,7 +104,7 @@ describe('distributions', () => {
       counts.set(order, (counts.get(order) ?? 0) + 1)
     }
     expect(counts.size).toBe(24)
-    expect(chiSquareUniform([...counts.values()])).toBeLessThan(72)
+    expect(chiSquareUniform([...counts.values()])).toBeLessThan(chiSquareBound('orders equally often', 23))
   })
 
   it('should refuse counts and bounds that make no sense', () => {

@@ -1,6 +1,6 @@
 import { erf } from 'mathjs'
 
-/** Statistics of a sample against its claimed law. Every bound is stated with its false-failure rate over the choice of key. */
+/** Statistics of a sample against its claimed law. Their bounds are in spec/support/falseFailures.ts. */
 
 /** Phi, by the error function of mathjs. */
 export const normalCdf = (x: number): number => 0.5 * (1 + erf(x / Math.SQRT2))
@@ -16,16 +16,13 @@ export const kolmogorovSmirnov = (sample: Float64Array, cdf: (x: number) => numb
   return distance
 }
 
-/** Dvoretzky-Kiefer-Wolfowitz: the distance exceeds this with probability at most `rate`. */
-export const ksBound = (n: number, rate: number): number => Math.sqrt(Math.log(2 / rate) / (2 * n))
-
 export const mean = (x: ArrayLike<number>): number => {
   let total = 0
   for (let i = 0; i < x.length; i++) total += x[i]!
   return total / x.length
 }
 
-/** Pearson's r; for independent samples |r| > 5 / sqrt(n) has probability 6e-7. */
+/** Pearson's r; of independent samples it has a standard error of 1 / sqrt(n). */
 export const correlation = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   const meanA = mean(a)
   const meanB = mean(b)
