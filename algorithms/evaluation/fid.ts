@@ -8,7 +8,7 @@ import { multiply, symmetricEigen, symmetricFunction } from '../linearAlgebra/sy
  *
  * The last trace is the sum of the square roots of the eigenvalues, which are those of C_a C_b; this symmetric form keeps them
  * real, and singular covariances (fewer samples than features, features that are never active) need no correction.
- * In [0, infinity): rounding below 0 becomes 0. Throws RangeError on moments of different dimensions.
+ * In [0, infinity): rounding below 0 becomes 0. Of singular covariances the root leaves 1e-8 of the trace as error. Throws RangeError on moments of different dimensions.
  * Deviations: published scripts take the root of the product C_a C_b, add 1e-6 to its diagonal when it is singular, and drop an
  * imaginary part.
  */
