@@ -26,6 +26,8 @@ export const emitMultiplyAdd = (
  */
 const emitTileSum = (f: FunctionBuilder, fma: boolean, { a, b, k, sums }: { a: Local; b: Local; k: Local; sums: Local[] }): void => {
   const [b0, b1, splat] = f.locals('v128', 3)
+  const end = f.local('i32')
+  f.get(k).i32(4).op('i32Shl').get(a).op('i32Add').set(end)
   for (const sum of sums) f.f32x4(0).set(sum)
   f.block(() => {
     f.loop(() => {
@@ -38,16 +40,18 @@ const emitTileSum = (f: FunctionBuilder, fma: boolean, { a, b, k, sums }: { a: L
           .set(b1)
         for (let row = 0; row < tileRows; row++) {
           f.get(a)
-            .mem('v128Load32Splat', 16 * u + 4 * row)
+            .mem('v128Load32Splat', 4 * row)
             .set(splat)
           emitMultiplyAdd(f, fma, { a: splat, b: b0, accumulator: sums[2 * row] })
           emitMultiplyAdd(f, fma, { a: splat, b: b1, accumulator: sums[2 * row + 1] })
         }
+        // The engine adds the offset of a splatting load in an instruction of its own, so few different ones are used.
+        f.increment(a, 16)
         // An exit between the steps also ends the basic block: in longer ones the engine spills accumulators.
-        if (u < unroll - 1) f.get(k).i32(1).op('i32Sub').tee(k).op('i32Eqz').branchIf(1)
+        if (u < unroll - 1) f.get(a).get(end).op('i32Eq').branchIf(1)
       }
-      f.increment(a, 16 * unroll).increment(b, 32 * unroll)
-      f.get(k).i32(1).op('i32Sub').tee(k).branchIf(0)
+      f.increment(b, 32 * unroll)
+      f.get(a).get(end).op('i32Ne').branchIf(0)
     })
   })
 }
@@ -134,14 +138,14 @@ const emitGemm = (m: ModuleBuilder, fma: boolean, innermost: 'strips' | 'panels'
       const [a, b, c, rows, columns, k, aStrip, bPanel] = p
       const [cPanel, ldc, accumulate, edge, batch, aBatch, bBatch, cBatch] = p.slice(8)
       const [strip, panel, cell, outer, rowsLeft, columnsLeft] = f.locals('i32', 6)
-      const [ta, tb, tk, cStrip] = f.locals('i32', 4)
+      const [ta, tb, cStrip] = f.locals('i32', 3)
       const sums = f.locals('v128', 8)
       const advance = (pointer: Local, by: Local) => f.get(pointer).get(by).op('i32Add').set(pointer)
       const whileLeft = (left: Local, size: number) => f.get(left).i32(size).op('i32Sub').tee(left).i32(0).op('i32GtS').branchIf(0)
 
       const tile = () => {
-        f.get(strip).set(ta).get(panel).set(tb).get(k).set(tk)
-        emitTileSum(f, fma, { a: ta, b: tb, k: tk, sums })
+        f.get(strip).set(ta).get(panel).set(tb)
+        emitTileSum(f, fma, { a: ta, b: tb, k, sums })
         f.get(rowsLeft).i32(tileRows).op('i32GeS').get(columnsLeft).i32(tileColumns).op('i32GeS').op('i32And')
         f.if(
           () => emitFullStore(f, { c: cell, ldc, accumulate, sums }),
