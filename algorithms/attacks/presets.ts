@@ -16,7 +16,7 @@ export interface Component {
 }
 
 /** What the attacker runs and differentiates; see the view of that name. */
-export type ViewName = 'exact' | 'bpda' | 'surrogate' | 'diffAttack' | 'transfer'
+export type ViewName = 'exact' | 'adjoint' | 'bpda' | 'surrogate' | 'diffAttack' | 'transfer'
 
 /** An attack as it is named in a table: what runs, on which view of the defence, and which number counts. */
 export interface AttackPreset {

@@ -30,9 +30,6 @@ export interface Purifier {
   readonly checkpointing?: boolean
 }
 
-/** Whether the reverse process draws noise at all. */
-export const isStochastic = ({ reverse }: Pick<Purifier, 'reverse'>): boolean => reverse.kind === 'ddpm' || reverse.eta > 0
-
 /**
  * Diffusion-based purification: noise the image to t*, then denoise it (Nie et al. 2022).
  *

@@ -1,6 +1,7 @@
 import { checkpoint, ops, type Tensor } from '../../core/index.ts'
 import { type Churn, churnedSigma, type Denoiser, heunStep } from '../diffusion/edm.ts'
 import type { Draws } from '../randomness/draws.ts'
+import { type ClampGradient, clampOf } from './clamp.ts'
 
 /** A purifier with an EDM denoiser: everything but the noise. */
 export interface EdmPurifier {
@@ -9,6 +10,8 @@ export interface EdmPurifier {
   readonly sigmas: readonly number[]
   /** Noise added again before steps. Default none: the only noise is the forward one. */
   readonly churn?: Churn
+  /** Derivative of the final clamp, for attacks that see through saturated pixels. Default 'exact'. */
+  readonly clampGradient?: ClampGradient
   /** Recompute each step in the backward pass instead of storing its activations: same bits, less memory. Default false. */
   readonly checkpointing?: boolean
 }
@@ -27,7 +30,7 @@ export interface EdmPurifier {
  * finding M11; `vpsdeSigma` converts); `sigmas` decides here.
  */
 export const purifyEdm = (purifier: EdmPurifier, x: Tensor, draws: Draws): Tensor => {
-  const { denoiser, sigmas, churn, checkpointing = false } = purifier
+  const { denoiser, sigmas, churn, clampGradient = 'exact', checkpointing = false } = purifier
   const shape = x.shape.slice(1)
   checkLevels(sigmas)
   if (draws.images.length !== x.shape[0]) {
@@ -48,7 +51,7 @@ export const purifyEdm = (purifier: EdmPurifier, x: Tensor, draws: Draws): Tenso
       })
     current = checkpointing ? checkpoint(step)(current) : step(current)
   })
-  return current.add(1).mul(0.5).clamp(0, 1)
+  return clampOf(clampGradient)(current.add(1).mul(0.5), 0, 1)
 }
 
 const checkLevels = (sigmas: readonly number[]): void => {

@@ -3,6 +3,7 @@ import { langevinStep } from '../diffusion/langevin.ts'
 import { paperVpSde, type VpSde, vpsdeFlowStep, vpsdeReverseStep, vpsdeSample } from '../diffusion/vpsde.ts'
 import type { EpsilonModel } from '../models/types.ts'
 import type { Draws } from '../randomness/draws.ts'
+import { type ClampGradient, clampOf } from './clamp.ts'
 import { dropoutOf } from './trainMode.ts'
 import type { VpsdeInterval } from './vpsdeTimes.ts'
 
@@ -24,6 +25,8 @@ export interface VpsdePurifier {
   readonly labelScale?: number
   /** Whether the result is clamped to [0,1]. Default true; the published attacks do not (audit finding H2). */
   readonly clamp?: boolean
+  /** Derivative of that clamp, for attacks that see through saturated pixels. Default 'exact'. */
+  readonly clampGradient?: ClampGradient
   /** Leave the network's dropout on, as the published attacks and locks do (audit finding H1). Default false. */
   readonly trainMode?: boolean
   /** Recompute each step in the backward pass instead of storing its activations: same bits, less memory. Default false. */
@@ -56,6 +59,7 @@ export const purifyVpsde = (purifier: VpsdePurifier, x: Tensor, draws: Draws): T
     reverse,
     labelScale = 999,
     clamp = true,
+    clampGradient = 'exact',
     trainMode = false,
     checkpointing = false,
   } = purifier
@@ -89,7 +93,7 @@ export const purifyVpsde = (purifier: VpsdePurifier, x: Tensor, draws: Draws): T
     xT = checkpointing ? checkpoint(step)(xT) : step(xT)
   })
   const image = xT.add(1).mul(0.5)
-  return clamp ? image.clamp(0, 1) : image
+  return clamp ? clampOf(clampGradient)(image, 0, 1) : image
 }
 
 const firstOf = (intervals: readonly VpsdeInterval[]): VpsdeInterval => {

@@ -113,12 +113,15 @@ const conclude = (
   }
 }
 
-/** Every ADDT row and control against the clean fine-tuned DDPM that matches it, in every setting they share. */
+/** Every ADDT row and control against the clean fine-tuned purifier of its process that matches it, in every setting they share. */
 const compareWithVanilla = (rows: readonly ResultRow[]): Comparison[] =>
   rows.flatMap(row => {
     if (!row.label.includes('ADDT')) return []
-    const label = row.label.endsWith(', all t') ? 'DDPM vanilla, all t' : 'DDPM vanilla'
-    const matched = rows.find(other => other.label === label && other.variation === row.variation)
-    const vanilla = matched ?? rows.find(({ id }) => id === 'ddpm-vanilla')!
+    const label = row.label.replace(/ADDT.*?(, all t)?$/, 'vanilla$1')
+    const sameLabel = rows.filter(other => other.label === label)
+    const vanilla =
+      sameLabel.find(({ variation }) => variation === row.variation) ??
+      sameLabel.find(({ variation }) => variation === '') ??
+      rows.find(({ variation, label: name }) => variation === '' && name.includes('vanilla'))!
     return row.settings.flatMap(({ setting }) => compare(vanilla, row, setting) ?? [])
   })

@@ -11,6 +11,7 @@ import { attackCounts } from './attackCounts.ts'
 import { runAudit } from './audit.ts'
 import { makeFullWeights } from './fullWeights.ts'
 import { type AuditOptions, parseAuditOptions } from './options.ts'
+import { processNames } from './process.ts'
 
 const defaults: AuditOptions = parseAuditOptions({})
 
@@ -35,6 +36,8 @@ export const runCommand = (): Command =>
     .addOption(deciding('--images-partial <n>', 'test images where half of the noise is known', number))
     .addOption(deciding('--images-deterministic <n>', 'test images where nothing stays random', number))
     .option('--attack <name>', `another attack than PGD: ${attackNames.filter(name => name !== 'pgd').join(', ')}`)
+    .option('--gradient <name>', 'gradient of the purifier that the attack takes: exact, adjoint, surrogate (half the steps) or bpda')
+    .option('--process <name>', `reverse process of all purifiers: ${processNames.join(', ')}`)
     .addOption(deciding('--norm <norm>', 'linf or l2'))
     .addOption(deciding('--epsilon <radius>', 'radius of the attack, pixels in [0,1]', number))
     .addOption(deciding('--steps <n>', 'attack steps', number))
@@ -57,6 +60,7 @@ Examples:
   npm start -- --images 32 --steps 5          a quick look
   npm start -- --epsilon 0.1 --t-star 0.2     other settings
   npm start -- --attack apgd-ce --steps 100   another attack; --steps 100 is AutoAttack's budget
+  npm start -- --process vpsde                purifiers of another process
   npm start -- --full                         sweeps, controls and training seeds
   npm start -- --full --id my-run             a run with a name; the same command resumes it
   npm start -- --weights my-weights           networks made by npm run train`,

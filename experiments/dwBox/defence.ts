@@ -3,17 +3,18 @@ import { pixelSigma } from '../../algorithms/diffusion/noiseLevel.ts'
 import { linearSchedule } from '../../algorithms/diffusion/schedule.ts'
 import { type Defence, purifiedClassifier, undefended } from '../../algorithms/evaluation/defence.ts'
 import type { Classifier } from '../../algorithms/models/types.ts'
-import type { Purifier } from '../../algorithms/purification/purify.ts'
+import type { AnyPurifier } from '../../algorithms/purification/anyPurifier.ts'
 import { paperTimesteps } from '../../algorithms/purification/timesteps.ts'
 import { digitsDenoiser } from '../baselines/digitsDenoiser.ts'
 import { digitsUnet } from '../digits/networks.ts'
 import { classifierOf, classifierShapes, epsilonModel, findWeights, loadParameters } from '../digits/weights.ts'
 import type { DefenceSpec } from './plan.ts'
+import { processPurifier } from './process.ts'
 
 /** The networks of a run, loaded once per process from the first folder that has them. */
 export interface Networks {
   readonly classifier: Classifier
-  purifier(spec: DefenceSpec & { readonly purifier: string }): Purifier
+  purifier(spec: DefenceSpec & { readonly purifier: string }): AnyPurifier
   defence(spec: DefenceSpec): Defence
 }
 
@@ -31,11 +32,8 @@ export const loadNetworks = (folders: readonly string[]): Networks => {
     return model
   }
   const purifier: Networks['purifier'] = spec => ({
-    epsilonTheta: modelOf(spec.purifier),
-    schedule,
-    intervals: paperTimesteps({ tStar: spec.tStar, steps: spec.reverseSteps }),
+    ...processPurifier(spec, modelOf(spec.purifier)),
     ...(spec.clampGradient && { clampGradient: spec.clampGradient }),
-    reverse: spec.reverse === 'ddim' ? { kind: 'ddim', eta: 0 } : { kind: 'ddpm', variance: 'fixedLarge' },
   })
   const defence: Networks['defence'] = spec => {
     if (spec.purifier !== null) return purifiedClassifier(purifier({ ...spec, purifier: spec.purifier }), classifier)

@@ -1,5 +1,5 @@
 import { evaluateBatch } from '../../algorithms/evaluation/robustAccuracy.ts'
-import { purify } from '../../algorithms/purification/purify.ts'
+import { purifyAny } from '../../algorithms/purification/anyPurifier.ts'
 import { createDraws } from '../../algorithms/randomness/draws.ts'
 import { lockSets } from '../../algorithms/randomness/lockSets.ts'
 import { type Tensor, tidy } from '../../core/index.ts'
@@ -23,7 +23,7 @@ export const runGallery = async (unit: Unit, networks: Networks, onWork: OnWork)
   })
   const draws = createDraws({ seed: unit.seed, images: imageIds, locks, context: { purpose: 'report' } })
   const seen = (x: Tensor) => {
-    const purified = tidy(() => purify(purifier, x, draws))
+    const purified = tidy(() => purifyAny(purifier, x, draws))
     return { purified, logits: tidy(() => networks.classifier(purified)) }
   }
   const clean = seen(batch.images)

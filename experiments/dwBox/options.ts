@@ -4,10 +4,15 @@ import { linearSchedule } from '../../algorithms/diffusion/schedule.ts'
 import { runBackends } from '../gpu/presentBackend.ts'
 import { UsageError } from '../support/errors.ts'
 import { planRows } from './plan.ts'
+import { isDiscrete, isVpsde, processNames } from './process.ts'
 
 const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER): z.ZodNumber => z.number().int().min(least).max(most)
 const between = (least: number, most?: number): string =>
   most === undefined ? `a whole number of at least ${least}` : `a whole number from ${least} to ${most}`
+
+/** What an attack takes for the gradient of a purifier; see attackView.ts. */
+const gradientNames = ['exact', 'adjoint', 'surrogate', 'bpda'] as const
+export type GradientName = (typeof gradientNames)[number]
 
 /** The options that decide the numbers of a run, with the defaults of the digits preset and the rule of each in words. */
 export const auditOptions = z.object({
@@ -21,6 +26,10 @@ export const auditOptions = z.object({
   imagesDeterministic: wholeNumber(2, 500).default(256).describe(between(2, 500)),
   /** Another attack than the paper's; left out, it is PGD and nothing else changes. */
   attack: z.enum(attackNames).optional().describe(attackNames.join(', ')),
+  /** Another gradient than the exact one; left out, it is the attack's own. */
+  gradient: z.enum(gradientNames).optional().describe(gradientNames.join(', ')),
+  /** The reverse process of every purifier; left out, it is DDPM, with a row for DDIM. */
+  process: z.enum(processNames).optional().describe(processNames.join(', ')),
   norm: z.enum(['linf', 'l2']).default('linf').describe('linf or l2'),
   /** Radius of the attack, pixels in [0,1]; steps are a quarter of it. No two images of 64 pixels are farther apart than 8. */
   epsilon: z.number().min(0).max(8).default(0.15).describe('a number from 0 to 8 (pixels lie in [0,1])'),
@@ -49,13 +58,25 @@ export const parseAuditOptions = (given: Record<string, unknown>): AuditOptions 
     if (!field) throw new UsageError(`there is no option ${flagOf(name)}`, 'see --help')
     throw new UsageError(`${flagOf(name)} is ${JSON.stringify(given[name])}`, `use ${field.description}`)
   }
+  assertViewFits(result.data)
   assertStepsFit(result.data)
   return result.data
 }
 
+/** The adjoint equation is that of an SDE, DiffAttack's loss that of timesteps; both fit a run of one such process. */
+const assertViewFits = ({ gradient, attack, full, process = 'ddpm' }: AuditOptions): void => {
+  const refuse = (flag: string, processes: string): never => {
+    throw new UsageError(`${flag} fits ${processes} only`, `use --process ${processes.replace(/,.*/, '')}${full ? ' without --full' : ''}`)
+  }
+  if (gradient === 'adjoint' && (full || !isVpsde(process) || process === 'vpsde-corrector'))
+    refuse('--gradient adjoint', 'vpsde, vpsde-flow')
+  if (attack === 'diffattack' && (full || !isDiscrete(process))) refuse('--attack diffattack', 'ddpm, ddim')
+}
+
 /** Every purifier of the plan needs a timestep for each of its reverse steps. */
 const assertStepsFit = (o: AuditOptions): void => {
-  const tStar = Math.min(...planRows(o).map(({ defence }) => defence.tStar))
+  // Of one step, which always fits.
+  const tStar = Math.min(...planRows({ ...o, reverseSteps: 1 }).map(({ defence }) => defence.tStar))
   const timesteps = Math.round(tStar * linearSchedule().timesteps)
   if (o.reverseSteps > timesteps)
     throw new UsageError(

@@ -5,13 +5,14 @@ import type { ClampGradient } from '../../algorithms/purification/clamp.ts'
 import type { LockSetName } from '../../algorithms/randomness/lockSets.ts'
 import type { PlainDenoiserName } from '../baselines/digitsDenoiser.ts'
 import { splitDigits } from '../data/digits.ts'
-import type { AuditOptions } from './options.ts'
+import type { AuditOptions, GradientName } from './options.ts'
+import { claimedProcesses, type ProcessName, processLabels, processSteps } from './process.ts'
 
 /** How a row's images are classified: behind a purifier, or bare. */
 export interface DefenceSpec {
   /** Name of the purifier's weights (see experiments/digits/weights.ts); null: no purifier. */
   readonly purifier: string | null
-  readonly reverse: 'ddpm' | 'ddim'
+  readonly reverse: ProcessName
   /** Share of the diffusion time at which purification starts. */
   readonly tStar: number
   readonly reverseSteps: number
@@ -24,6 +25,8 @@ export interface DefenceSpec {
 export interface AttackSpec {
   /** One of the presets, re-evaluated on fresh draws; left out: PGD. */
   readonly name?: AttackName
+  /** The gradient it takes in place of its preset's. */
+  readonly gradient?: GradientName
   readonly norm: Norm
   readonly epsilon: number
   readonly stepSize: number
@@ -71,6 +74,9 @@ const withPreset = (o: AuditOptions): AuditOptions => {
   return { ...o, steps: preset.steps ?? o.steps, eotSamples: preset.eot === 'setting' ? o.eotSamples : preset.eot }
 }
 
+/** How a table names the fine-tunings that every sweep compares. */
+const trainingLabels = { vanilla: 'vanilla', 'addt-scaled': 'ADDT, lambda 0.2' } as const
+
 /** The rows of a run: the default table, and with `full` the sweeps, the controls and the other training seeds. */
 export const planRows = (given: AuditOptions): RowSpec[] => {
   const o = withPreset(given)
@@ -79,11 +85,14 @@ export const planRows = (given: AuditOptions): RowSpec[] => {
     epsilon: o.epsilon,
     stepSize: o.epsilon / 4,
     steps: o.steps,
-    ...(o.attack && o.attack !== 'pgd' && { name: o.attack }),
+    ...((o.attack ?? 'pgd') !== 'pgd' && { name: o.attack }),
+    ...(o.gradient && { gradient: o.gradient, ...(o.gradient !== 'exact' && { name: o.attack ?? 'pgd' }) }),
   }
+  const process = o.process ?? 'ddpm'
+  const named = processLabels[process]
   const defence = (purifier: string | null, more: Partial<DefenceSpec> = {}): DefenceSpec => ({
     purifier,
-    reverse: 'ddpm',
+    reverse: process,
     tStar: o.tStar,
     reverseSteps: o.reverseSteps,
     ...more,
@@ -100,7 +109,7 @@ export const planRows = (given: AuditOptions): RowSpec[] => {
     defence: spec,
     attack: more.attack ?? attack,
     settings: hasNoise(spec)
-      ? dwBoxSettings({ reverse: spec.reverse === 'ddim' ? { kind: 'ddim', eta: 0 } : { kind: 'ddpm', variance: 'fixedLarge' } }, o)
+      ? dwBoxSettings(processSteps(spec), o)
           .filter(({ name }) => !more.only || more.only.includes(name))
           .map(({ name, eotSamples }) => ({ name, eotSamples }))
       : [{ name: 'White', eotSamples: 1 }],
@@ -108,39 +117,50 @@ export const planRows = (given: AuditOptions): RowSpec[] => {
 
   const rows = [
     row('undefended', 'undefended', defence(null)),
-    row('ddpm-vanilla', 'DDPM vanilla', defence('vanilla')),
-    row('ddim-vanilla', 'DDIM vanilla', defence('vanilla', { reverse: 'ddim' })),
-    row('ddpm-addt-paper', 'DDPM ADDT, lambda 0.03', defence('addt-paper')),
-    row('ddpm-addt-scaled', 'DDPM ADDT, lambda 0.2', defence('addt-scaled')),
+    row(`${process}-vanilla`, `${named} vanilla`, defence('vanilla')),
+    ...(o.process ? [] : [row('ddim-vanilla', 'DDIM vanilla', defence('vanilla', { reverse: 'ddim' }))]),
+    row(`${process}-addt-paper`, `${named} ADDT, lambda 0.03`, defence('addt-paper')),
+    row(`${process}-addt-scaled`, `${named} ADDT, lambda 0.2`, defence('addt-scaled')),
   ]
   if (!o.full) return rows
 
   const ends: LockSetName[] = ['White', 'DW_Both']
   const pair = (suffix: string, variation: string, more: Partial<DefenceSpec>, own: AttackSpec = attack): RowSpec[] =>
     (['vanilla', 'addt-scaled'] as const).map(weights =>
-      row(`ddpm-${weights}-${suffix}`, weights === 'vanilla' ? 'DDPM vanilla' : 'DDPM ADDT, lambda 0.2', defence(weights, more), {
+      row(`${process}-${weights}-${suffix}`, `${named} ${trainingLabels[weights]}`, defence(weights, more), {
         variation,
         attack: own,
         only: ends,
       }),
     )
   const control = (weights: string, label: string): RowSpec =>
-    row(`ddpm-${weights}`, label, defence(weights), { variation: 'controls', only: ends })
+    row(`${process}-${weights}`, `${named} ${label}`, defence(weights), { variation: 'controls', only: ends })
   const plain = (id: string, label: string, more: Partial<DefenceSpec>): RowSpec =>
     row(id, label, defence(null, { reverse: 'ddim', ...more }), { variation: 'noise and one denoising', only: ends })
+  // Claim 5: fine-tuning helps purifiers of every process. One row stands in the table already: DDIM vanilla beside DDPM.
+  const ofProcess = (name: ProcessName): RowSpec[] =>
+    (['vanilla', 'addt-scaled'] as const)
+      .map(weights =>
+        row(`${name}-${weights}`, `${processLabels[name]} ${trainingLabels[weights]}`, defence(weights, { reverse: name }), {
+          variation: 'other processes',
+          only: ends,
+        }),
+      )
+      .filter(({ id }) => !rows.some(other => other.id === id))
   return [
     ...rows,
+    ...claimedProcesses.filter(name => name !== process).flatMap(ofProcess),
     ...[0.1, 0.2].flatMap(tStar => pair(`t${tStar}`, `t* ${tStar.toFixed(2)}`, { tStar })),
     ...[0.1, 0.2].flatMap(epsilon =>
       pair(`eps${epsilon}`, `epsilon ${epsilon.toFixed(2)}`, {}, { ...attack, epsilon, stepSize: epsilon / 4 }),
     ),
     ...pair('l2', 'l_2, epsilon 0.75', {}, { ...attack, norm: 'l2', epsilon: 0.75, stepSize: 0.1875 }),
-    row('ddpm-vanilla-long', 'DDPM vanilla', defence('vanilla'), {
+    row(`${process}-vanilla-long`, `${named} vanilla`, defence('vanilla'), {
       variation: 'attack of 5 times the steps',
       attack: { ...attack, steps: 5 * o.steps },
       only: ['DW_Both'],
     }),
-    row('ddpm-vanilla-straight', 'DDPM vanilla', defence('vanilla', { clampGradient: 'straightThrough' }), {
+    row(`${process}-vanilla-straight`, `${named} vanilla`, defence('vanilla', { clampGradient: 'straightThrough' }), {
       variation: 'attack straight through clamps',
       only: ['DW_Both'],
     }),
@@ -154,20 +174,15 @@ export const planRows = (given: AuditOptions): RowSpec[] => {
     plain('noise-linear', 'noise, linear MMSE denoiser', { denoiser: 'linear' }),
     plain('noise-blur', 'noise, Gaussian blur', { denoiser: 'blur' }),
     plain('noise-none', 'noise alone', { denoiser: 'none' }),
-    control('random-order', 'DDPM ADDT, random order'),
-    control('vanilla-all-t', 'DDPM vanilla, all t'),
-    control('addt-paper-all-t', 'DDPM ADDT, lambda 0.03, all t'),
+    control('random-order', 'ADDT, random order'),
+    control('vanilla-all-t', 'vanilla, all t'),
+    control('addt-paper-all-t', 'ADDT, lambda 0.03, all t'),
     ...[1, 2].flatMap(seed =>
-      ['vanilla', 'addt-scaled'].map(weights =>
-        row(
-          `ddpm-${weights}-seed${seed}`,
-          weights === 'vanilla' ? 'DDPM vanilla' : 'DDPM ADDT, lambda 0.2',
-          defence(`${weights}-seed${seed}`),
-          {
-            variation: `training seed ${seed}`,
-            only: ends,
-          },
-        ),
+      (['vanilla', 'addt-scaled'] as const).map(weights =>
+        row(`${process}-${weights}-seed${seed}`, `${named} ${trainingLabels[weights]}`, defence(`${weights}-seed${seed}`), {
+          variation: `training seed ${seed}`,
+          only: ends,
+        }),
       ),
     ),
   ]
@@ -199,7 +214,7 @@ export const planUnits = (rows: readonly RowSpec[], o: AuditOptions): Unit[] => 
   const first = (count: number): number[] => [...test.slice(0, Math.min(count, o.images))]
   // Pictures and trajectories are those of PGD.
   if (rows[0]?.attack.name) return units.sort((a, b) => b.work - a.work)
-  for (const id of ['ddpm-vanilla', 'ddpm-addt-scaled']) {
+  for (const id of ['vanilla', 'addt-scaled'].map(weights => `${o.process ?? 'ddpm'}-${weights}`)) {
     const row = rows.find(candidate => candidate.id === id)!
     const both = row.settings.find(({ name }) => name === 'DW_Both')!
     const gallery = first(6)
@@ -212,7 +227,7 @@ export const planUnits = (rows: readonly RowSpec[], o: AuditOptions): Unit[] => 
       seed: o.seed,
       work: gallery.length * row.attack.steps,
     })
-    if (id !== 'ddpm-vanilla') continue
+    if (!id.endsWith('-vanilla')) continue
     const white = row.settings.find(({ name }) => name === 'White')!
     const followed = first(4)
     units.push({

@@ -83,7 +83,7 @@ const runPreset = async (unit: Extract<Unit, { kind: 'accuracy' }>, networks: Ne
     norm: row.attack.norm,
     epsilon: row.attack.epsilon,
     budget: { steps: row.attack.steps },
-    view: attackViewOf(networks, row.defence, preset.view),
+    view: attackViewOf(networks, row.defence, row.attack.gradient ?? preset.view),
     reportDraws: isDeterministic(row, setting.name) ? 1 : unit.reportDraws,
   })
   onWork(unit.work)

@@ -1,5 +1,6 @@
 import type { EpsilonModel } from '../../algorithms/models/types.ts'
-import { isStochastic, purify } from '../../algorithms/purification/purify.ts'
+import { isStochastic } from '../../algorithms/purification/anyPurifier.ts'
+import { purify } from '../../algorithms/purification/purify.ts'
 import { purifyVpsde } from '../../algorithms/purification/purifyVpsde.ts'
 import type { Draws } from '../../algorithms/randomness/draws.ts'
 import type { Tensor } from '../../core/index.ts'

@@ -1,15 +1,16 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { dwBoxSettings, type ThreatSetting } from '../../../algorithms/attacks/dwBox.ts'
 import { type Defence, purifiedClassifier } from '../../../algorithms/evaluation/defence.ts'
 import { type BatchOutcome, evaluateBatch } from '../../../algorithms/evaluation/robustAccuracy.ts'
 import { type Purifier, purify, type ReverseProcess } from '../../../algorithms/purification/purify.ts'
+import { paperTimesteps } from '../../../algorithms/purification/timesteps.ts'
 import { createDraws, type Draws } from '../../../algorithms/randomness/draws.ts'
 import { dwBoth, dwForward, dwReverse, type LockSetName, lockSets, white } from '../../../algorithms/randomness/lockSets.ts'
 import { tensor, useBackend } from '../../../core/index.ts'
 import { backendsUnderTest } from '../../support/backends.ts'
 import { runs } from '../../support/replay.ts'
-import { bits, gaussian, linearClassifier, pixels, purifierOf, smallEpsilon } from '../fixtures.ts'
+import { bits, gaussian, linearClassifier, pixels, purifierOf, schedule, smallEpsilon } from '../fixtures.ts'
 
 const shape = [2, 1, 3, 3]
 const ids = [4, 9]
@@ -119,8 +120,10 @@ describe.each(backendsUnderTest)('DW-box settings (E13) on %s', backend => {
 })
 
 describe('dwBoxSettings', () => {
+  beforeAll(() => useBackend('reference'))
+
   it('should keep EoT over whatever stays random and use one sample where nothing does', () => {
-    expect(dwBoxSettings({ reverse: { kind: 'ddpm', variance: 'fixedLarge' } }, { eotSamples: 10 })).toEqual([
+    expect(dwBoxSettings(purifierOf(smallEpsilon(1, 1)), { eotSamples: 10 })).toEqual([
       { name: 'White', locks: white, eotSamples: 10 },
       { name: 'DW_Fwd', locks: dwForward, eotSamples: 10 },
       { name: 'DW_Rev', locks: dwReverse, eotSamples: 10 },
@@ -129,8 +132,12 @@ describe('dwBoxSettings', () => {
   })
 
   it('should name only the two settings that differ when the reverse process is deterministic (P50)', () => {
-    const names = (eta: number) => dwBoxSettings({ reverse: { kind: 'ddim', eta } }, { eotSamples: 10 }).map(({ name }) => name)
+    const names = (eta: number, steps = 3) =>
+      dwBoxSettings({ schedule, intervals: paperTimesteps({ tStar: 0.1, steps }), reverse: { kind: 'ddim', eta } }, { eotSamples: 10 }).map(
+        ({ name }) => name,
+      )
     expect(names(0)).toEqual(['White', 'DW_Both'])
     expect(names(0.1)).toEqual(['White', 'DW_Fwd', 'DW_Rev', 'DW_Both'])
+    expect(names(0.1, 1)).toEqual(['White', 'DW_Both'])
   })
 })

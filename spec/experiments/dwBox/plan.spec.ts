@@ -52,6 +52,7 @@ describe('planRows', () => {
     expect(table!.every(({ variation }) => variation === '')).toBe(true)
     const added = new Set(full!.slice(table!.length).map(({ variation }) => variation))
     expect([...added]).toEqual([
+      'other processes',
       't* 0.10',
       't* 0.20',
       'epsilon 0.10',

@@ -1,0 +1,75 @@
+import { karrasSigmas, publishedChurn } from '../../algorithms/diffusion/edm.ts'
+import { alphaCumprod, linearSchedule } from '../../algorithms/diffusion/schedule.ts'
+import type { EpsilonModel } from '../../algorithms/models/types.ts'
+import type { AnyPurifier, PurifierSteps } from '../../algorithms/purification/anyPurifier.ts'
+import { edmDenoiser, vpsdeEpsilon } from '../../algorithms/purification/discreteNetwork.ts'
+import { paperTimesteps } from '../../algorithms/purification/timesteps.ts'
+import { paperVpsdeTimes } from '../../algorithms/purification/vpsdeTimes.ts'
+
+/** The reverse processes that the digits model purifies with, by their names on the command line, and how a table names them. */
+export const processLabels = {
+  ddpm: 'DDPM',
+  ddim: 'DDIM',
+  vpsde: 'VPSDE',
+  'vpsde-flow': 'VPSDE flow',
+  'vpsde-corrector': 'VPSDE with corrector',
+  edm: 'EDM',
+  'edm-churn': 'EDM with churn',
+} as const
+
+export type ProcessName = keyof typeof processLabels
+
+export const processNames = Object.keys(processLabels) as [ProcessName, ...ProcessName[]]
+
+/** Those of the paper's tables: EDM churns in the published scripts, and the SDE has no corrector under locks. */
+export const claimedProcesses: readonly ProcessName[] = ['ddpm', 'ddim', 'vpsde', 'edm-churn']
+
+export interface ProcessOptions {
+  readonly reverse: ProcessName
+  /** Share of the diffusion time at which purification starts. */
+  readonly tStar: number
+  readonly reverseSteps: number
+}
+
+const schedule = linearSchedule()
+
+/** Whether the process is one of the VP SDE, for which the adjoint gradient is defined; of discrete timesteps, as DiffAttack needs. */
+export const isVpsde = (name: ProcessName): boolean => name.startsWith('vpsde')
+export const isDiscrete = (name: ProcessName): boolean => name === 'ddpm' || name === 'ddim'
+
+/** sigma of EDM that is as noisy as timestep t: noise for each unit of image, diffusion range. */
+const sigmaAt = (t: number): number => Math.sqrt(1 / alphaCumprod(schedule, t) - 1)
+
+/**
+ * The steps of a process, all of them from the noise of t*: the last of t* T timesteps, the time t*, or the sigma of that timestep. EDM goes
+ * down to the sigma of timestep 0, below which the digits model knows no noise level, and has two evaluations per step but
+ * the last. Throws RangeError when the steps do not fit.
+ */
+export const processSteps = ({ reverse, tStar, reverseSteps: steps }: ProcessOptions): PurifierSteps => {
+  switch (reverse) {
+    case 'ddpm':
+      return { schedule, intervals: paperTimesteps({ tStar, steps }), reverse: { kind: 'ddpm', variance: 'fixedLarge' } }
+    case 'ddim':
+      return { schedule, intervals: paperTimesteps({ tStar, steps }), reverse: { kind: 'ddim', eta: 0 } }
+    case 'vpsde':
+      return { intervals: paperVpsdeTimes({ tStar, steps }), reverse: { kind: 'sde' } }
+    case 'vpsde-flow':
+      return { intervals: paperVpsdeTimes({ tStar, steps }), reverse: { kind: 'flow' } }
+    case 'vpsde-corrector':
+      return { intervals: paperVpsdeTimes({ tStar, steps }), reverse: { kind: 'sde', corrector: { snr: 0.16 } } }
+    case 'edm':
+    case 'edm-churn': {
+      const sigmaMax = sigmaAt(Math.round(tStar * schedule.timesteps) - 1)
+      const sigmas = karrasSigmas({ steps, sigmaMax, sigmaMin: Math.min(sigmaAt(0), sigmaMax / 2) })
+      return { sigmas, ...(reverse === 'edm-churn' && { churn: publishedChurn }) }
+    }
+  }
+}
+
+/** The purifier of a process with a network trained on discrete timesteps, such as that of the digits; see discreteNetwork.ts. */
+export const processPurifier = (o: ProcessOptions, epsilonTheta: EpsilonModel): AnyPurifier => {
+  const steps = processSteps(o)
+  if ('sigmas' in steps) return { ...steps, denoiser: edmDenoiser({ epsilonTheta, schedule }) }
+  if ('schedule' in steps) return { ...steps, epsilonTheta }
+  return { ...steps, epsilonTheta: vpsdeEpsilon({ epsilonTheta, schedule }), labelScale: 1 }
+}
