@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { auditCommand } from '../audit/command.ts'
 import { benchCommand } from '../bench/command.ts'
+import { certifyCommand } from '../certify/command.ts'
 import { trainCommand } from '../digits/command.ts'
 import { runCommand } from '../dwBox/command.ts'
 import { evaluateCommand } from '../evaluate/command.ts'
@@ -9,6 +10,7 @@ import { doctorCommand } from '../gpu/command.ts'
 import { inspectCommand } from '../inspect/command.ts'
 import { parityCommand } from '../parity/command.ts'
 import { withProfile } from '../profile/option.ts'
+import { qualityCommand } from '../quality/command.ts'
 import { wholeNumber } from './arguments.ts'
 
 /** How a command is called from a checkout: nothing is installed, package.json has a script for each. */
@@ -34,6 +36,8 @@ export const createProgram = (): Command => {
     withProfile(trainCommand()),
     withProfile(evaluateCommand()),
     withProfile(parityCommand()),
+    qualityCommand(),
+    certifyCommand(),
     inspectCommand(),
     fuzzCommand(),
     auditCommand(),

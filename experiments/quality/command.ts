@@ -1,0 +1,95 @@
+import { Command, Option } from 'commander'
+import { paperTimesteps } from '../../algorithms/purification/timesteps.ts'
+import { useBackend } from '../../core/index.ts'
+import { number, wholeNumber } from '../cli/arguments.ts'
+import { findWeights, shippedWeights } from '../digits/weights.ts'
+import { processNames, processSteps } from '../dwBox/process.ts'
+import { batchOf } from '../dwBox/runUnit.ts'
+import { presentBackend, type RunBackend, runBackends } from '../gpu/presentBackend.ts'
+import { UsageError } from '../support/errors.ts'
+import { createProgress } from '../support/progress.ts'
+import { collectProvenance } from '../support/provenance.ts'
+import { purificationCosts } from './cost.ts'
+import { formatQuality } from './format.ts'
+import { measureQuality } from './quality.ts'
+
+interface Options {
+  readonly models: string[]
+  readonly weights: string[]
+  readonly images: number
+  readonly tStar: number
+  readonly steps: number
+  readonly sampler: 'ddpm' | 'ddim'
+  readonly sampleSteps: number
+  readonly seed: number
+  readonly backend: RunBackend
+  readonly json?: boolean
+  readonly quiet?: boolean
+}
+
+/** Images on which processor time is measured. */
+const timedImages = 32
+
+/** @throws UsageError when the steps do not fit, before any work */
+const checkOptions = ({ images, tStar, steps, sampleSteps }: Options): void => {
+  if (images > 500) throw new UsageError(`--images is ${images}`, 'use at most 500, the number of test digits')
+  try {
+    for (const reverse of processNames) processSteps({ reverse, tStar, reverseSteps: steps })
+    paperTimesteps({ tStar: 1, steps: sampleSteps })
+  } catch (cause) {
+    throw new UsageError((cause as Error).message, 'see npm run quality -- --help')
+  }
+}
+
+const run = async ({ json, quiet, ...o }: Options): Promise<void> => {
+  checkOptions(o)
+  const backend = await presentBackend(o.backend)
+  await useBackend(backend)
+  const progress = createProgress({
+    label: 'quality',
+    total: 2 * o.models.length * o.images,
+    unit: 'images',
+    silent: Boolean(json || quiet),
+  })
+  try {
+    const rows = await measureQuality({ ...o, folders: o.weights, onImages: (images, note) => progress.advance(images, note) })
+    const { images } = batchOf(Array.from({ length: timedImages }, (_, i) => i))
+    const processes = processNames.map(reverse => ({ reverse, tStar: o.tStar, reverseSteps: o.steps }))
+    const costs = await purificationCosts(findWeights(o.weights, o.models[0]!), processes, images)
+    images.dispose()
+    progress.finish()
+    const report = { rows, costs, options: o, provenance: collectProvenance({ seed: o.seed, backend }) }
+    process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : formatQuality(rows, costs))
+  } finally {
+    progress.stop()
+  }
+}
+
+/** `quality`: how good purified and sampled images are, and what purification costs. */
+export const qualityCommand = (): Command =>
+  new Command('quality')
+    .description('image quality of the diffusion models (FID, inception score, distances to the originals), and the cost of purification')
+    .option('--models <names...>', 'weights to compare', ['base', 'vanilla', 'addt-paper', 'addt-scaled'])
+    .option('--weights <folders...>', 'folders searched for weights', [shippedWeights])
+    .option('--images <n>', 'images of each set, at most 500; FID falls with their number', wholeNumber(65), 500)
+    .option('--t-star <share>', 'share of the diffusion time at which purification starts', number, 0.15)
+    .option('--steps <n>', 'reverse steps of the purifier', wholeNumber(1), 5)
+    .addOption(new Option('--sampler <process>', 'reverse process from pure noise').choices(['ddpm', 'ddim']).default('ddim'))
+    .option('--sample-steps <n>', 'reverse steps from pure noise', wholeNumber(1), 50)
+    .option('--seed <n>', 'seed of the noise', wholeNumber(0), 0)
+    .addOption(new Option('--backend <name>', 'what computes').choices(runBackends).default('cpu'))
+    .option('--json', 'print the result, its options and what it was computed with as JSON')
+    .option('--quiet', 'no progress bar')
+    .addHelpText(
+      'after',
+      `
+FID is against the 1,297 training digits, over the penultimate features of the digits classifier and over the pixels. Neither is
+comparable to published numbers, which are over 2,048 features of one InceptionV3; fid() of algorithms/evaluation/fid.ts takes any features.
+Fine-tunings saw low timesteps only; when sampling, base takes the others.
+
+Examples:
+  npm run quality
+  npm run quality -- --models vanilla addt-scaled linf --weights my-weights experiments/digits/weights
+  npm run quality -- --sampler ddpm --sample-steps 1000 --images 200 --json`,
+    )
+    .action(run)
