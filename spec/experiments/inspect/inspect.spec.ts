@@ -58,7 +58,7 @@ const withBuffers = (network: { parameterShapes(): Shapes; bufferShapes(): Shape
 })
 
 const unetShapes = (config: typeof CIFAR_UNET | typeof CONDITIONAL_UNET): Shapes =>
-  createUnet2d({ ...config, norm_num_groups: 4 }).parameterShapes()
+  createUnet2d({ ...config, norm_num_groups: 4, attention_head_dim: null }).parameterShapes()
 
 const NETWORKS: readonly (readonly [network: string, config: object, shapes: Shapes])[] = [
   ['UNet2DModel', CIFAR_UNET, unetShapes(CIFAR_UNET)],
