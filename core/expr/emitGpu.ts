@@ -21,7 +21,7 @@ export interface EmitGpuOptions {
 const seriesTerms = 12
 
 /** sum over n < terms of (-1)^n s^n / (n! (2n + 1)) by Horner's rule, as text in `s`. */
-const erfSeries = (): string => {
+export const erfSeriesText = (): string => {
   let factorial = 1
   const coefficients = Array.from({ length: seriesTerms }, (_, n) => {
     if (n > 0) factorial *= n
@@ -40,7 +40,7 @@ const erfSource = `function erf(x) {
   const t = 1 / (1 + 0.3275911 * a);
   const tail = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
   const far = 1 - tail * Math.exp(-s);
-  const near = ${2 / Math.sqrt(Math.PI)} * a * ${erfSeries()};
+  const near = ${2 / Math.sqrt(Math.PI)} * a * ${erfSeriesText()};
   const value = a < 1 ? near : far;
   return x < 0 ? -value : value;
 }`

@@ -24,9 +24,9 @@ export interface Program {
 }
 
 /**
- * A complete WGSL module with every size as a literal and an entry point `main`. In group 0 bindings 0, 1, ... are the inputs
- * (`var<storage, read>`, arrays of f32), the next one is the result (`read_write`) and the one after that a uniform struct of
- * the scalar parameters, if there are any.
+ * A complete WGSL module with an entry point `main`. In group 0 bindings 0, 1, ... are the inputs (`var<storage, read>`, arrays
+ * of f32 or vec4<f32>), the next one is the result (`read_write`) and the one after that a uniform struct of the sizes (u32)
+ * and then the scalar parameters (f32), if there are any. Give the same string for the same module: it is its key.
  */
 export interface Shader {
   readonly code: string
@@ -36,11 +36,19 @@ export interface Shader {
   readonly length: number
 }
 
+/** Numbers of the uniform struct, at most 64, and where the result goes. */
+export interface DispatchArguments {
+  readonly sizes?: readonly number[]
+  readonly params?: readonly number[]
+  /** An array of an earlier dispatch whose elements, or some of them, are written. Default: a new one. */
+  readonly into?: DeviceArray
+}
+
 /** Runs programs. Calls return at once, with values that may only come to exist later. */
 export interface Device {
   launch(program: Program, inputs: readonly DeviceArray[], params?: readonly number[]): DeviceArray
   /** Runs WGSL; absent where there is none. */
-  readonly dispatch?: (shader: Shader, inputs: readonly DeviceArray[], params?: readonly number[]) => DeviceArray
+  readonly dispatch?: (shader: Shader, inputs: readonly DeviceArray[], given?: DispatchArguments) => DeviceArray
 }
 
 /** Which op asked for an array, for errors that come when it has long returned. */

@@ -7,7 +7,7 @@ import { kernels } from './kernels.ts'
 import { chooseMode, type GpuMode } from './modes.ts'
 import { openWebgpu } from './webgpu/open.ts'
 import { createWebgpuDevice } from './webgpu/webgpuDevice.ts'
-import type { WgslDevice } from './wgsl/wgslKernel.ts'
+import { hasWgsl } from './wgsl/wgslKernel.ts'
 import { wgslKernels } from './wgsl/wgslKernels.ts'
 
 /** Floating-point values live on the device, integers (labels) stay on the host. */
@@ -24,18 +24,22 @@ const describe = (op: AnyOp, inputs: readonly Operand[], shape: Shape): Origin =
 })
 
 /** Runs a kernel, and frees what it has launched except its result. */
-const runKernel = (device: GpuDevice, origin: Origin, kernel: (device: Device) => DeviceArray | undefined): DeviceArray | undefined => {
-  const made: DeviceArray[] = []
+const runKernel = (
+  launcher: Device,
+  free: GpuDevice['free'],
+  kernel: (device: Device) => DeviceArray | undefined,
+): DeviceArray | undefined => {
+  const made = new Set<DeviceArray>()
   const noted = (array: DeviceArray): DeviceArray => {
-    made.push(array)
+    made.add(array)
     return array
   }
-  const { launch, dispatch } = device.launcher(origin)
+  const { launch, dispatch } = launcher
   const result = kernel({
     launch: (...call) => noted(launch(...call)),
     ...(dispatch && { dispatch: (...call) => noted(dispatch(...call)) }),
   })
-  for (const array of made) if (array !== result) device.free(array)
+  for (const array of made) if (array !== result) free(array)
   return result
 }
 
@@ -90,9 +94,9 @@ export const createGpu = async (mode: GpuMode | 'best', { wgsl = true }: GpuOpti
   }
   const kernelOf = (name: string): GpuKernel<unknown> | undefined => {
     const plain = kernels.get(name) as GpuKernel<unknown> | undefined
-    const written = wgsl ? wgslKernels.get(name) : undefined
+    const written = wgslKernels.get(name)
     if (!written) return plain
-    return (launcher, ...call) => (launcher.dispatch && written(launcher as WgslDevice, ...call)) ?? plain?.(launcher, ...call)
+    return (launcher, ...call) => (hasWgsl(launcher) ? written(launcher, ...call) : undefined) ?? plain?.(launcher, ...call)
   }
   return {
     name: `gpu:${chosen}`,
@@ -106,7 +110,9 @@ export const createGpu = async (mode: GpuMode | 'best', { wgsl = true }: GpuOpti
       const covered = !inputs.some(x => isInteger(x.storage)) && [shape, ...inputs.map(x => x.shape)].every(sizeOf)
       const kernel = covered ? kernelOf(op.kernel ?? op.name) : undefined
       const arrays = inputs.map(({ storage, shape }) => ({ values: (storage as GpuStorage).values, shape }))
-      const computed = kernel && runKernel(device, origin, launcher => kernel(launcher, arrays, shape, attributes))
+      const { launch, dispatch } = device.launcher(origin)
+      const launcher = { launch, ...(wgsl && dispatch && { dispatch }) }
+      const computed = kernel && runKernel(launcher, device.free, seen => kernel(seen, arrays, shape, attributes))
       return store(computed ?? onHost(op, origin, inputs, attributes, shape), sizeOf(shape), dtype)
     },
     async read(storage, size) {

@@ -4,10 +4,12 @@ import type { Shape } from '../../shape.ts'
 import type { Device, DeviceArray } from './device.ts'
 import { indexText, planGrid } from './grid.ts'
 import { collapse, mostInputs, type View } from './view.ts'
+import * as wgsl from './wgsl/mapViews.ts'
+import { hasWgsl } from './wgsl/wgslKernel.ts'
 
 /**
  * One element of the result per thread: `expr` (default: the first view itself, a copy) of the views' elements there.
- * Undefined when the views are too many, the axes cannot be told apart or the expression cannot be written.
+ * In WGSL with sizes given at run time where the device has it, else by gpu.js with sizes as literals. Undefined when the views are too many, the axes cannot be told apart or the expression cannot be written.
  */
 export const mapViews = (
   device: Device,
@@ -17,6 +19,8 @@ export const mapViews = (
   params: readonly number[] = [],
 ): DeviceArray | undefined => {
   if (views.length > mostInputs) return undefined
+  const written = hasWgsl(device) ? wgsl.mapViews(device, { shape, views, expr, params }) : undefined
+  if (written) return written
   const collapsed = collapse(shape, views)
   const grid = planGrid(collapsed.shape)
   const emitted = emitGpu(expr, {

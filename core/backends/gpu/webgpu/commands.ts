@@ -15,6 +15,8 @@ export interface Dispatch {
   readonly workgroups: readonly [x: number, y: number, z: number]
   readonly inputs: readonly WebgpuArray[]
   readonly output: WebgpuArray
+  /** What the uniform struct holds: integers, then floats. */
+  readonly sizes: readonly number[]
   readonly params: readonly number[]
 }
 

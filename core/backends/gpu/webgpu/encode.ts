@@ -32,20 +32,26 @@ const isDispatch = (command: Command): command is Dispatch => command.kind === '
 export const createEncoder = (device: GPUDevice, bindGroups: BindGroups): Encoder => {
   let params = device.createBuffer({ size: 2 ** 15, usage: uniform | copyTarget })
 
-  /** Puts the scalar parameters of a batch into the uniform buffer; gives where each dispatch's begin. */
+  /** Puts sizes and parameters of a batch into the uniform buffer; gives where each dispatch's begin. */
   const writeParams = (batch: readonly Command[]): Map<Command, number> => {
     const offsets = new Map<Command, number>()
     for (const command of batch) {
-      if (isDispatch(command) && command.params.length > 0) offsets.set(command, offsets.size * paramsBytes)
+      if (isDispatch(command) && command.built.hasParams) offsets.set(command, offsets.size * paramsBytes)
     }
     const size = offsets.size * paramsBytes
     if (size > params.size) {
       params.destroy()
       params = device.createBuffer({ size: 2 * size, usage: uniform | copyTarget })
+      bindGroups.clear()
     }
-    const values = new Float32Array(size / 4)
-    for (const [command, offset] of offsets) values.set((command as Dispatch).params, offset / 4)
-    if (size > 0) device.queue.writeBuffer(params, 0, values)
+    const floats = new Float32Array(size / 4)
+    const integers = new Uint32Array(floats.buffer)
+    for (const [command, offset] of offsets) {
+      const { sizes, params: scalars } = command as Dispatch
+      integers.set(sizes, offset / 4)
+      floats.set(scalars, offset / 4 + sizes.length)
+    }
+    if (size > 0) device.queue.writeBuffer(params, 0, floats)
     return offsets
   }
 

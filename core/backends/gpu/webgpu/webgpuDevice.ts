@@ -1,4 +1,4 @@
-import type { Device, DeviceArray, GpuDevice, Origin, Program, Shader } from '../device.ts'
+import type { Device, DeviceArray, DispatchArguments, GpuDevice, Origin, Program, Shader } from '../device.ts'
 import { createBindGroups } from './bindGroups.ts'
 import { createBufferPool } from './bufferPool.ts'
 import { createCommandQueue } from './commandQueue.ts'
@@ -47,15 +47,21 @@ export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
     return array
   }
 
-  const dispatch = (origin: Origin, shader: Shader, inputs: readonly DeviceArray[], params: readonly number[] = []): DeviceArray => {
-    const output = allocate(shader.length, origin)
+  const dispatch = (
+    origin: Origin,
+    shader: Shader,
+    inputs: readonly DeviceArray[],
+    { sizes = [], params = [], into }: DispatchArguments = {},
+  ): DeviceArray => {
+    const output = (into as WebgpuArray | undefined) ?? allocate(shader.length, origin)
     queue.add({
       kind: 'dispatch',
       origin,
-      built: pipelines.get(shader, inputs.length, params.length),
+      built: pipelines.get(shader, inputs.length, sizes.length + params.length),
       workgroups: shader.workgroups,
       inputs: inputs as readonly WebgpuArray[],
       output,
+      sizes,
       params,
     })
     return output
@@ -82,8 +88,8 @@ export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
 
   return {
     launcher: (origin): Device => ({
-      launch: (program, inputs, params = []) => dispatch(origin, shaderOf(program, inputs.length, params.length), inputs, params),
-      dispatch: (shader, inputs, params) => dispatch(origin, shader, inputs, params),
+      launch: (program, inputs, params = []) => dispatch(origin, shaderOf(program, inputs.length, params.length), inputs, { params }),
+      dispatch: (shader, inputs, given) => dispatch(origin, shader, inputs, given),
     }),
     upload(values) {
       const array = allocate(Math.max(1, values.length), { description: `upload of [${values.length}]`, created: new Error() }, true)

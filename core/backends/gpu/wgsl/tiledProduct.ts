@@ -20,12 +20,11 @@ export interface Product {
   readonly place: string
   /** Expression in `batch`, `m` that is added to the elements of a row. */
   readonly bias?: string
+  /** Where the result goes; to `add` to what is there, its sums must be no longer than `longestSum`. Default: a new array. */
+  readonly into?: { readonly values: DeviceArray; readonly add?: boolean }
 }
 
 const lengthOf = ({ batches, m, n }: Product): number => batches * m * n
-
-/** Sizes reach the shader as float32, which is exact up to here: so one pipeline serves every shape. */
-const largestSize = 2 ** 24
 
 /** Threads along each side of a workgroup, and rows and columns that a thread computes in registers (multiples of 4). */
 export interface Tile {
@@ -102,10 +101,8 @@ const source = (product: Product, names: readonly string[], { tile, inputs }: { 
     .map(i => `@group(0) @binding(${i}) var<storage, read> x${i} : array<f32>;`)
     .join('\n')}
 @group(0) @binding(${inputs}) var<storage, read_write> result : array<f32>;
-struct Sizes { ${names.map(name => `${name} : f32`).join(', ')} }
-struct Dims { ${names.map(name => `${name} : u32`).join(', ')} }
-@group(0) @binding(${inputs + 1}) var<uniform> sizes : Sizes;
-var<private> dim : Dims;
+struct Sizes { ${names.map(name => `${name} : u32`).join(', ')} }
+@group(0) @binding(${inputs + 1}) var<uniform> dim : Sizes;
 var<workgroup> slice_left : array<vec4<f32>, ${depth * vectors}>;
 var<workgroup> slice_right : array<vec4<f32>, ${depth * vectors}>;
 fn left(batch: u32, m: u32, k: u32) -> f32 { ${product.left} }
@@ -118,22 +115,22 @@ fn put(batch: u32, split: u32, m: u32, n0: u32, values: vec4<f32>) {
   let start = ${product.bias === undefined ? '0.0' : `select(0.0, ${product.bias}, split == 0u)`};
   for (var j = 0u; j < 4u; j++) {
     let n = n0 + j;
-    if (n < dim.n) { result[split * dim.length + place(batch, m, n)] = values[j] + start; }
+    if (n < dim.n) {
+      let at = split * dim.length + place(batch, m, n);
+      result[at] = values[j] + ${product.into?.add ? 'result[at]' : 'start'};
+    }
   }
 }
 @compute @workgroup_size(${all})
 fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_index) thread : u32) {
-  dim = Dims(${names.map(name => `u32(sizes.${name})`).join(', ')});
-  dim.length = dim.batches * dim.m * dim.n;
-  // What decides the loop comes from the uniform itself: WGSL wants to see that all threads reach a barrier.
-  let batch = group.z / u32(sizes.splits);
-  let split = group.z % u32(sizes.splits);
+  let batch = group.z / dim.splits;
+  let split = group.z % dim.splits;
   let row0 = group.y * ${side}u;
   let column0 = group.x * ${side}u;
   let row = thread / ${threads}u;
   let column = thread % ${threads}u;
-  let first = split * u32(sizes.chunk);
-  let last = min(first + u32(sizes.chunk), u32(sizes.k));
+  let first = split * dim.chunk;
+  let last = min(first + dim.chunk, dim.k);
   ${accumulators.map(name => `var ${name} = vec4<f32>();`).join(' ')}
   for (var k0 = first; k0 < last; k0 += ${depth}u) {${stage('left', product.leftAlongK, 'row0')}${stage('right', product.rightAlongK, 'column0')}
     workgroupBarrier();
@@ -152,27 +149,42 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
 }`
 }
 
+const sources = new Map<string, string>()
+
+/** The same string every time for the same module. */
+const sourceOf = (product: Product, names: readonly string[], options: { tile: Tile; inputs: number }): string => {
+  const { left, right, leftAlongK, rightAlongK, place, bias, into } = product
+  const { tile, inputs } = options
+  const key = [left, right, place, bias, leftAlongK, rightAlongK, into?.add, tile.threads, tile.registers, inputs].join('|')
+  let code = sources.get(key)
+  if (code === undefined) {
+    code = source(product, names, options)
+    sources.set(key, code)
+  }
+  return code
+}
+
 /** WebGPU promises no more workgroups along an axis. */
 const mostGroups = 65535
 
-/** Computes a product. Undefined when it takes more workgroups than WebGPU promises, or its sizes are too large. */
+/** Computes a product. Undefined when it takes more workgroups than WebGPU promises. */
 export const tiledProduct = (
   device: WgslDevice,
   product: Product,
   inputs: readonly DeviceArray[],
   given?: Tile,
 ): DeviceArray | undefined => {
-  const splits = Math.ceil(product.k / longestSum)
+  const splits = product.into ? 1 : Math.ceil(product.k / longestSum)
   const tile = given ?? chooseTile(product, splits)
   const workgroups = [Math.ceil(product.n / sideOf(tile)), Math.ceil(product.m / sideOf(tile)), product.batches * splits] as const
   const length = lengthOf(product)
   const { batches, m, n, k } = product
   const chunk = Math.ceil(k / splits / depth) * depth
-  // `length` is computed from the others in the shader: it may be larger than float32 can count.
-  const sizes = { batches, m, n, k, splits, chunk, length: 0, ...product.sizes }
-  if (workgroups.some(count => count > mostGroups) || Object.values(sizes).some(size => size > largestSize)) return undefined
-  const code = source(product, Object.keys(sizes), { tile, inputs: inputs.length })
-  const partial = device.dispatch({ code, workgroups, length: length * splits }, inputs, Object.values(sizes))
+  const sizes = { batches, m, n, k, splits, chunk, length, ...product.sizes }
+  if (workgroups.some(count => count > mostGroups)) return undefined
+  const code = sourceOf(product, Object.keys(sizes), { tile, inputs: inputs.length })
+  const shader = { code, workgroups, length: length * splits }
+  const partial = device.dispatch(shader, inputs, { sizes: Object.values(sizes), ...(product.into && { into: product.into.values }) })
   if (splits === 1) return partial
   return reduceViews(device, {
     combine: 'add',

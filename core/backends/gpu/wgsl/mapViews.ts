@@ -1,0 +1,111 @@
+import { emitWgsl } from '../../../expr/emitWgsl.ts'
+import { type Expr, input } from '../../../expr/expr.ts'
+import { type InternedExpr, intern } from '../../../expr/intern.ts'
+import { type Shape, sizeOf, stridesOf } from '../../../shape.ts'
+import type { DeviceArray } from '../device.ts'
+import { collapse, type View } from '../view.ts'
+import * as indexing from './indexing.ts'
+import type { WgslDevice } from './wgslKernel.ts'
+
+export interface Mapping {
+  readonly shape: Shape
+  readonly views: readonly View[]
+  /** Of the views' elements. Default: the first view itself, a copy. */
+  readonly expr?: Expr
+  readonly params?: readonly number[]
+  /** Where in an earlier array the result goes. Default: a new array of this shape. */
+  readonly into?: View
+}
+
+const groupSize = 64
+
+/** How the shader reads a view and writes the result: what a pipeline depends on beside the expression. */
+interface Plan {
+  readonly rank: number
+  /** Whether a thread computes four neighbours. */
+  readonly four: boolean
+  readonly accesses: readonly indexing.Access[]
+  /** Whether a view moves along the innermost axis; with `four` the others give one value for all four. */
+  readonly moves: readonly boolean[]
+}
+
+const source = ({ expr }: InternedExpr, params: number, { rank, four, accesses, moves }: Plan): string | undefined => {
+  const type = four ? 'vec4<f32>' : 'f32'
+  const inputs = accesses.length - 1
+  const names = accesses.map((_, i) => (i === inputs ? 'result' : `x${i}`))
+  const place = (i: number): string => indexing.placeText(accesses[i]!, names[i]!, rank)
+  const emitted = emitWgsl(expr, {
+    type,
+    input: i => (moves[i] ? `x${i}[${place(i)}]` : `${type}(x${i}[${place(i)}])`),
+    param: i => `${type}(args.p${i})`,
+  })
+  if (!emitted) return undefined
+  const arrays = moves.slice(0, -1).map((moving, i) => {
+    return `@group(0) @binding(${i}) var<storage, read> x${i} : array<${moving ? type : 'f32'}>;`
+  })
+  const sizes = ['count', ...indexing.lengthFields(rank), ...accesses.flatMap((access, i) => indexing.fieldsOf(access, names[i]!, rank))]
+  return `${arrays.join('\n')}
+@group(0) @binding(${inputs}) var<storage, read_write> result : array<${type}>;
+${indexing.argumentsText(
+  inputs + 1,
+  sizes,
+  Array.from({ length: params }, (_, i) => `p${i}`),
+)}
+${emitted.functions.join('\n')}
+@compute @workgroup_size(${groupSize})
+fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>) {
+  let at = id.x + id.y * groups.x * ${groupSize}u;
+  if (at >= args.count) { return; }
+  ${accesses.includes('strided') ? indexing.coordinateText(rank) : ''}
+  ${emitted.statements.join('\n  ')}
+  result[${place(inputs)}] = ${emitted.result};
+}`
+}
+
+/** Whether places four elements apart along the innermost axis are places of whole vectors. */
+const inFours = ({ strides, offset = 0 }: View): boolean =>
+  strides.at(-1) === 0 || (strides.at(-1) === 1 && [offset, ...strides.slice(0, -1)].every(n => n % 4 === 0))
+
+const quarter = (view: View): View =>
+  view.strides.at(-1) === 0 ? view : { ...view, strides: [...view.strides.slice(0, -1).map(n => n / 4), 1], offset: (view.offset ?? 0) / 4 }
+
+/**
+ * Shape and views in vectors of four where that is possible. A new array in its own order may end within a vector: buffers are
+ * larger than that, by the pool's rounding.
+ */
+const vectorised = (shape: Shape, views: readonly View[], fresh: boolean): { shape: Shape; views: readonly View[] } | undefined => {
+  if (shape.length === 0 || !views.every(inFours) || views.at(-1)!.strides.at(-1) !== 1) return undefined
+  const inner = shape.at(-1)!
+  if (inner % 4 !== 0 && !(fresh && shape.length === 1 && views.every(({ offset = 0 }) => offset === 0))) return undefined
+  return { shape: [...shape.slice(0, -1), Math.ceil(inner / 4)], views: views.map(quarter) }
+}
+
+const sources = new Map<string, string | undefined>()
+
+/**
+ * One element of the result per thread, or four, with every size given at run time: one pipeline serves all shapes whose
+ * operands are read in the same way. Undefined when the expression cannot be written or there are too many strides.
+ */
+export const mapViews = (device: WgslDevice, { shape, views, expr = input(0), params = [], into }: Mapping): DeviceArray | undefined => {
+  if (!indexing.isCountable(shape)) return undefined
+  const target: View = into ?? { values: { length: 0 }, strides: stridesOf(shape) }
+  const scalar = collapse(shape, [...views, target])
+  const fours = vectorised(scalar.shape, scalar.views, !into)
+  const chosen = fours ?? scalar
+  const rank = chosen.shape.length
+  const accesses = chosen.views.map(view => indexing.accessOf(view, chosen.shape))
+  const moves = chosen.views.map(view => !fours || view.strides.at(-1) === 1)
+  const interned = intern(expr)
+  const key = `${interned.id};${params.length};${rank};${fours ? 4 : 1};${accesses.join()};${moves.join()}`
+  if (!sources.has(key)) sources.set(key, source(interned, params.length, { rank, four: fours !== undefined, accesses, moves }))
+  const code = sources.get(key)
+  const count = sizeOf(chosen.shape)
+  const sizes = [count, ...chosen.shape.slice(1), ...chosen.views.flatMap((view, i) => indexing.fieldValues(accesses[i]!, view))]
+  if (code === undefined || sizes.length + params.length > indexing.mostArguments) return undefined
+  const workgroups = indexing.workgroupsFor(Math.ceil(count / groupSize))
+  return device.dispatch(
+    { code, workgroups, length: sizeOf(shape) },
+    views.map(view => view.values),
+    { sizes, params, ...(into && { into: into.values }) },
+  )
+}
