@@ -29,6 +29,7 @@ export interface RedFlag {
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+const short = (value: number): string => value.toPrecision(3)
 const accuracy = ({ robust, images }: RobustCount): string => `${percent(robust / images)} of ${images}`
 
 /** Above this share of dead pixels a sign step is mostly no step, and above this accuracy the whole box is not reached. */
@@ -65,8 +66,8 @@ export const redFlags = (evidence: AttackEvidence): RedFlag[] => {
     raise('ordering', `${below} is ${(100 * difference).toFixed(1)} points above ${above}, whose attacker knows less`)
   const stillRight = gradientAttack.robust > 0
   if (stillRight && !rises(lossBySteps))
-    raise('lossBySteps', `the loss goes from ${lossBySteps[0]} to ${lossBySteps.at(-1)} over the steps`)
+    raise('lossBySteps', `the loss goes from ${short(lossBySteps[0]!)} to ${short(lossBySteps.at(-1)!)} over the steps`)
   if (stillRight && !rises(lossByEpsilon))
-    raise('lossByEpsilon', `the loss goes from ${lossByEpsilon[0]} to ${lossByEpsilon.at(-1)} as epsilon grows`)
+    raise('lossByEpsilon', `the loss goes from ${short(lossByEpsilon[0]!)} to ${short(lossByEpsilon.at(-1)!)} as epsilon grows`)
   return flags
 }
