@@ -6,6 +6,7 @@ import { normal } from '../../core/random/distributions.ts'
 import { key } from '../../core/random/key.ts'
 import { openGoldenFolder } from '../../experiments/parity/goldenFolder.ts'
 import { allTensors } from '../../experiments/parity/tensors.ts'
+import { expectAllNear } from '../support/numbers.ts'
 
 beforeAll(() => useBackend('reference'))
 
@@ -17,6 +18,15 @@ const make = (implementation: WideResNetConfig['implementation'], dropout = 0) =
 }
 
 describe('createWideResNet', () => {
+  it.each(both)('should return the features that its last linear map sees: %s', implementation => {
+    const { network, params, x } = make(implementation)
+    const { features, logits } = network.apply(params, x)
+    const name = implementation === 'wrn' ? 'fc' : 'linear'
+    expect(features.shape).toEqual([2, 64])
+    const expected = features.matmul(params[`${name}.weight`]!.permute([1, 0])).add(params[`${name}.bias`]!)
+    expectAllNear(logits.dataSync(), expected.dataSync(), 1e-12)
+  })
+
   it('should have the published sizes of WRN-28-10', () => {
     const sizes = both.map(implementation =>
       countParameters(createWideResNet({ implementation, depth: 28, widenFactor: 10 }).parameterShapes()),

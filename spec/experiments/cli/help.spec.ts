@@ -8,6 +8,8 @@ describe('--help', () => {
     ['evaluate', 'npm run evaluate --'],
     ['parity', 'npm run parity --'],
     ['audit', 'npm run audit --'],
+    ['quality', 'npm run quality --'],
+    ['certify', 'npm run certify --'],
   ])('should tell how %s is called', async (name, call) => {
     const { code, stdout, stderr } = await callProgram(name, '--help')
     expect([code, stderr]).toEqual([0, ''])
@@ -20,6 +22,8 @@ describe('--help', () => {
     ['evaluate', 'npm run evaluate'],
     ['parity', 'npm run parity'],
     ['audit', 'npm run audit'],
+    ['quality', 'npm run quality'],
+    ['certify', 'npm run certify'],
   ])('should give examples of %s', async (name, call) => {
     const { stdout } = await callProgram(name, '--help')
     const examples = stdout.split('Examples:\n')[1]!.trim().split('\n')
