@@ -4,7 +4,8 @@ import type { ConvGeometry } from './wasm/convPlan.ts'
 import { isExactArithmetic } from './wasm/link.ts'
 import type { WinogradSize } from './wasm/winograd.ts'
 import { winogradConvolution } from './wasm/winogradConvolution.ts'
-import { F2, F4, type WinogradVariant } from './wasm/winogradTransform.ts'
+import { strided, stridedAdjoints } from './wasm/winogradStrided.ts'
+import { F2, F4, type WinogradGradientVariant, type WinogradVariant } from './wasm/winogradTransform.ts'
 import { winogradWeightGrad } from './wasm/winogradWeightGrad.ts'
 
 export interface Conv2dAttributes {
@@ -38,8 +39,9 @@ export type WinogradMode = 'auto' | 'F4' | 'F2' | 'off'
 let winograd: WinogradMode = 'auto'
 
 /**
- * Sets how 3x3 convolutions with stride one are computed: 'auto' (as it is at first) takes what is fastest for the image's
- * size, 'F4' and 'F2' that variant wherever it applies, 'off' the direct sum. Exact arithmetic always takes the direct sum.
+ * Sets how 3x3 convolutions with stride one or two are computed: 'auto' (as it is at first) takes what is fastest for the image's
+ * size, 'F4' and 'F2' that variant wherever it applies (with stride two both mean the only one that there is), 'off' the
+ * direct sum. Exact arithmetic always takes the direct sum.
  */
 export const setWinograd = (mode: WinogradMode): void => {
   winograd = mode
@@ -55,19 +57,43 @@ const cost = ({ outputs, size }: WinogradVariant, height: number, width: number)
   (Math.max(4, Math.ceil(height / outputs) * Math.ceil(width / outputs)) + 4) * size ** 2
 
 /**
- * The variant for a result of these sizes, where Winograd's algorithm applies. Depends on an image's sizes only and never
- * on the batch, so that neither do the bits.
+ * Whether Winograd's algorithm applies. This and the variant depend on an image's sizes only and never on the batch, so that
+ * neither do the bits.
  */
-const winogradVariant = (g: ConvGeometry, { padding }: Conv2dAttributes, [height, width]: readonly [number, number]) => {
-  const kernel = g.kernelHeight === 3 && g.kernelWidth === 3 && g.strideY === 1 && g.strideX === 1 && g.groups === 1
-  if (winograd === 'off' || isExactArithmetic() || !kernel || padding.some(pad => pad > 2)) return undefined
+const isWinograd = (g: ConvGeometry, { padding }: Conv2dAttributes): boolean => {
+  const kernel = g.kernelHeight === 3 && g.kernelWidth === 3 && g.strideY === g.strideX && g.strideX <= 2 && g.groups === 1
+  const channels = winograd !== 'auto' || Math.min(g.inChannels, g.outChannels) >= winogradChannels
+  return winograd !== 'off' && !isExactArithmetic() && kernel && channels && padding.every(pad => pad <= 2)
+}
+
+/** The variant for a result of these sizes and stride one. */
+const plainVariant = (height: number, width: number): WinogradGradientVariant | undefined => {
   const least = Math.min(height, width)
   if (winograd !== 'auto') {
     const variant = winograd === 'F4' && least >= F4.outputs ? F4 : F2
     return least >= variant.outputs ? variant : undefined
   }
-  if (least < smallest || Math.min(g.inChannels, g.outChannels) < winogradChannels) return undefined
+  if (least < smallest) return undefined
   return cost(F4, height, width) < cost(F2, height, width) ? F4 : F2
+}
+
+/** Whether tiles are used for a convolution with stride two. */
+const isStridedByTiles = ({ outHeight, outWidth }: ConvGeometry): boolean =>
+  Math.min(outHeight, outWidth) >= strided.outputs && (winograd !== 'auto' || cost(strided, outHeight, outWidth) < 9 * outHeight * outWidth)
+
+/** For the convolution and its weight gradient. */
+const variantOf = (g: ConvGeometry, attributes: Conv2dAttributes): WinogradGradientVariant | undefined => {
+  if (!isWinograd(g, attributes)) return undefined
+  if (g.strideX === 1) return plainVariant(g.outHeight, g.outWidth)
+  return isStridedByTiles(g) ? strided : undefined
+}
+
+/** For the input gradient, where with stride two the tiles of both axes must fall alike on the padding. */
+const adjointVariantOf = (g: ConvGeometry, attributes: Conv2dAttributes): WinogradVariant | undefined => {
+  if (!isWinograd(g, attributes)) return undefined
+  if (g.strideX === 1) return plainVariant(g.height, g.width)
+  const fits = [g.height, g.width].every(size => size >= 4 && size % 2 === 0) && g.padTop % 2 === g.padLeft % 2
+  return fits && isStridedByTiles(g) ? stridedAdjoints[g.padTop % 2 === 0 ? 'even' : 'odd'] : undefined
 }
 
 const forwardSize = (g: ConvGeometry, images: number): WinogradSize => ({
@@ -82,7 +108,10 @@ const forwardSize = (g: ConvGeometry, images: number): WinogradSize => ({
   left: g.padLeft,
 })
 
-/** The adjoint is a correlation with the filters turned round and the padding that completes each side to two. */
+/** How much of the padding before an axis of dy the first tile of dx needs: what completes it to two, or see winogradStrided.ts. */
+const adjointPad = (pad: number, stride: number) => (stride === 1 ? 2 - pad : pad === 0 ? 1 : 0)
+
+/** The adjoint is a correlation with the filters turned round. */
 const adjointSize = (g: ConvGeometry, images: number): WinogradSize => ({
   images,
   sources: g.outChannels,
@@ -91,8 +120,8 @@ const adjointSize = (g: ConvGeometry, images: number): WinogradSize => ({
   results: g.inChannels,
   outHeight: g.height,
   outWidth: g.width,
-  top: 2 - g.padTop,
-  left: 2 - g.padLeft,
+  top: adjointPad(g.padTop, g.strideY),
+  left: adjointPad(g.padLeft, g.strideX),
 })
 
 /** Empty arrays and cropping (negative padding) are left to the op's definition. */
@@ -107,7 +136,7 @@ const isCovered = ({ padding }: Conv2dAttributes, ...shapes: readonly Shape[]): 
 export const conv2d: CpuKernel<Conv2dAttributes> = (heap, [x, w, bias], output, attributes) => {
   if (!isCovered(attributes, x.shape, w.shape, output.shape)) return false
   const g = geometryOf(x.shape, w.shape, output.shape, attributes)
-  const variant = winogradVariant(g, attributes, [g.outHeight, g.outWidth])
+  const variant = variantOf(g, attributes)
   const operands = { source: x.pointer, weight: w.pointer, bias: bias?.pointer ?? 0 }
   if (variant) winogradConvolution(heap, variant, forwardSize(g, x.shape[0]), { ...operands, result: output.pointer, adjoint: false })
   else directForward(heap, g, x.shape[0], { ...operands, output: output.pointer })
@@ -123,7 +152,7 @@ export const conv2dInputGrad: CpuKernel<Conv2dAttributes & { readonly inputShape
 ) => {
   if (!isCovered(attributes, dy.shape, w.shape, output.shape)) return false
   const g = geometryOf(attributes.inputShape, w.shape, dy.shape, attributes)
-  const variant = winogradVariant(g, attributes, [g.height, g.width])
+  const variant = adjointVariantOf(g, attributes)
   const operands = { source: dy.pointer, weight: w.pointer }
   const result = { ...operands, bias: 0, result: output.pointer, adjoint: true }
   if (variant) winogradConvolution(heap, variant, adjointSize(g, dy.shape[0]), result)
@@ -140,7 +169,7 @@ export const conv2dWeightGrad: CpuKernel<Conv2dAttributes & { readonly weightSha
 ) => {
   if (!isCovered(attributes, x.shape, dy.shape, output.shape)) return false
   const g = geometryOf(x.shape, attributes.weightShape, dy.shape, attributes)
-  const variant = winogradVariant(g, attributes, [g.outHeight, g.outWidth])
+  const variant = variantOf(g, attributes)
   const operands = { x: x.pointer, dy: dy.pointer, dw: output.pointer }
   if (variant) winogradWeightGrad(heap, variant, forwardSize(g, x.shape[0]), operands)
   else directWeightGrad(heap, g, x.shape[0], operands)

@@ -7,11 +7,11 @@ import { emitFilter, emitFilterAdjoint, filterScratchBytes } from './winogradFil
 import { emitTileOutput, emitTileOutputAdjoint } from './winogradOutput.ts'
 import { type TileGrid, tilesPerImage } from './winogradPlan.ts'
 import { emitTileInput, tileScratchBytes } from './winogradTiles.ts'
-import { F2, F4, type WinogradVariant } from './winogradTransform.ts'
+import type { WinogradGradientVariant, WinogradVariant } from './winogradTransform.ts'
 
 /**
  * Convolution with 3x3 kernels and stride one by Winograd's F(m x m, 3x3): (m + 2)^2 multiplications for m^2 outputs instead
- * of 9 m^2, so a fourth for F4 and four ninths for F2. Blocks of tiles, of several images where these are small, are
+ * of 9 m^2, so a fourth for F4 and four ninths for F2; with stride two by a relative of it (winogradStrided.ts). Blocks of tiles, of several images where these are small, are
  * transformed, multiplied with the transformed filters at each frequency as a matrix product, and transformed back.
  *
  * Where the result is no multiple of m, the last tiles overlap those before them.
@@ -20,18 +20,25 @@ import { F2, F4, type WinogradVariant } from './winogradTransform.ts'
 /** Sizes of the correlation for the whole batch; zeros beyond the source on each side may be more than one. */
 export type WinogradSize = TileGrid
 
-const build =
-  (variant: WinogradVariant) =>
-  (m: ModuleBuilder, options: BuildOptions): void => {
-    buildGemm(m, options)
-    emitCopyPlanes(m)
-    for (const emit of [emitTileInput, emitTileOutput, emitTileOutputAdjoint, emitFilterAdjoint]) emit(m, options.fma, variant)
+const emitShared = (m: ModuleBuilder, options: BuildOptions, variant: WinogradVariant): void => {
+  buildGemm(m, options)
+  emitCopyPlanes(m)
+  emitTileInput(m, options.fma, variant)
+}
+
+export const linkWinograd = (heap: Heap, variant: WinogradVariant): Linked =>
+  link(heap, `winograd ${variant.name}`, (m, options) => {
+    emitShared(m, options, variant)
+    emitTileOutput(m, options.fma, variant)
     for (const flipped of [false, true]) emitFilter(m, options.fma, { variant, flipped })
-  }
+  })
 
-const builders = { F4: build(F4), F2: build(F2) }
-
-export const linkWinograd = (heap: Heap, variant: WinogradVariant): Linked => link(heap, `winograd ${variant.name}`, builders[variant.name])
+export const linkWinogradGradient = (heap: Heap, variant: WinogradGradientVariant): Linked =>
+  link(heap, `winograd gradient ${variant.name}`, (m, options) => {
+    emitShared(m, options, variant)
+    emitTileOutputAdjoint(m, options.fma, variant)
+    emitFilterAdjoint(m, options.fma, variant)
+  })
 
 /** A gap after each frequency: pitches that are multiples of 4096 bytes would fall on the same cache sets. */
 export const gapBytes = 64
@@ -70,21 +77,27 @@ export const tileBlocks = (
   return { blocks, length, images, restImages: size.images % images }
 }
 
+/** Height and width of the sources with zeros around them, as far as the tiles reach. */
+const borderedSize = (g: WinogradSize, { outputs, inputs, step }: WinogradVariant) => {
+  const reach = (length: number) => step * (length - outputs) + inputs
+  return { height: Math.max(g.top + g.height, reach(g.outHeight)), width: Math.max(g.left + g.width, reach(g.outWidth)) }
+}
+
 /** Floats of a copy of the sources with zeros around them; 0 where the tile transforms' masks do for them. */
-export const borderFloats = (g: WinogradSize): number => {
-  const [bottom, right] = [g.outHeight + 2 - g.top - g.height, g.outWidth + 2 - g.left - g.width]
-  return Math.max(g.top, g.left, bottom, right) > 1 ? g.images * g.sources * (g.outHeight + 2) * (g.outWidth + 2) : 0
+export const borderFloats = (g: WinogradSize, variant: WinogradVariant): number => {
+  const { height, width } = borderedSize(g, variant)
+  return Math.max(g.top, g.left, height - g.top - g.height, width - g.left - g.width) > 1 ? g.images * g.sources * height * width : 0
 }
 
 /** Copies the sources to `border` with their zeros where they need it: the sizes and the address to go on with. */
 export const withBorder = (
   heap: Heap,
   wasm: Linked,
-  { size, source, border }: { size: WinogradSize; source: number; border: number },
+  { variant, size, source, border }: { variant: WinogradVariant; size: WinogradSize; source: number; border: number },
 ): { size: WinogradSize; source: number } => {
-  const floats = borderFloats(size)
+  const floats = borderFloats(size, variant)
   if (floats === 0) return { size, source }
-  const [height, width] = [size.outHeight + 2, size.outWidth + 2]
+  const { height, width } = borderedSize(size, variant)
   heap.f32(border, floats).fill(0)
   const to = border + 4 * (size.top * width + size.left)
   wasm.copyPlanes(to, source, size.images * size.sources, size.height, size.width, 4 * width, 4 * height * width)

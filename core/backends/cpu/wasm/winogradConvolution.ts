@@ -67,11 +67,11 @@ export const winogradConvolution = (heap: Heap, variant: WinogradVariant, whole:
     frequencies * (few ? sourcePitch : filterPitch),
     ...[4 * inputTableInts * groups, 4 * inputTableInts * groups, 4 * outputTableInts * groups, 4 * outputTableInts * groups],
     4,
-    4 * borderFloats(whole),
+    4 * borderFloats(whole, variant),
     ...places.flatMap(() => perPlace),
   ])
   const linked = linkWinograd(heap, variant)
-  const { size, source } = withBorder(heap, linked, { size: whole, source: o.source, border })
+  const { size, source } = withBorder(heap, linked, { variant, size: whole, source: o.source, border })
   for (const [count, input, output] of [
     [images, inputs, outputs],
     [restImages, inputsRest, outputsRest],

@@ -2,7 +2,7 @@ import type { Local, ModuleBuilder } from './assembler.ts'
 import { emitTranspose } from './gemmTranspose.ts'
 import { Lanes } from './lanes.ts'
 import { storeEach } from './winogradTiles.ts'
-import { F4, laneTransforms, type WinogradVariant } from './winogradTransform.ts'
+import { F4, type WinogradGradientVariant, type WinogradVariant } from './winogradTransform.ts'
 
 const taps = 9
 
@@ -26,7 +26,6 @@ export const emitFilter = (m: ModuleBuilder, fma: boolean, { variant, flipped }:
       const [left, at, vertical, count, strip, block, rowsLeft, stripPitch, begin] = f.locals('i32', 9)
       const from = f.locals('i32', 4)
       const lanes = new Lanes(f, fma)
-      const transforms = laneTransforms(lanes, variant)
       const half = 16 * taps
 
       const readTaps = () => {
@@ -43,13 +42,13 @@ export const emitFilter = (m: ModuleBuilder, fma: boolean, { variant, flipped }:
         readTaps()
         for (let kx = 0; kx < 3; kx++) {
           const column = [0, 1, 2].map(ky => lanes.load(scratch, 16 * (3 * ky + kx)))
-          storeEach(lanes, scratch, transforms.filter(column), j => half + 16 * (3 * j + kx))
+          storeEach(lanes, scratch, variant.filter(lanes, column), j => half + 16 * (3 * j + kx))
         }
         for (let j = 0; j < size; j++) {
           const row = [0, 1, 2].map(kx => lanes.load(scratch, half + 16 * (3 * j + kx)))
           // Frequencies are stored with the horizontal one slowest, so a row of them is \`size\` pitches apart.
           f.get(to).get(frequencyPitch).i32(j).op('i32Mul').op('i32Add').set(at)
-          for (const value of transforms.filter(row)) {
+          for (const value of variant.filter(lanes, row)) {
             lanes.store(at, value)
             next(at, vertical)
           }
@@ -95,7 +94,7 @@ export const emitFilter = (m: ModuleBuilder, fma: boolean, { variant, flipped }:
  * `filterAdjoint(dw, products, panels, rows, rowPitch, panelPitch, frequencyPitch, scratch)`: G^T m G of the summed
  * products [frequency][panel][row][8] (lanes are input channels) into dw[row][channel][9], rows `rowPitch` bytes apart.
  */
-export const emitFilterAdjoint = (m: ModuleBuilder, fma: boolean, variant: WinogradVariant) =>
+export const emitFilterAdjoint = (m: ModuleBuilder, fma: boolean, variant: WinogradGradientVariant) =>
   m.function(
     'filterAdjoint',
     Array.from({ length: 8 }, () => 'i32' as const),
@@ -103,7 +102,6 @@ export const emitFilterAdjoint = (m: ModuleBuilder, fma: boolean, variant: Winog
       const { size } = variant
       const [left, to, from, at, half] = f.locals('i32', 5)
       const lanes = new Lanes(f, fma)
-      const transforms = laneTransforms(lanes, variant)
       const next = (pointer: Local, by: Local) => f.get(pointer).get(by).op('i32Add').set(pointer)
       const storeTaps = (w: readonly Local[]) => {
         for (const start of [0, 4]) {
@@ -128,11 +126,14 @@ export const emitFilterAdjoint = (m: ModuleBuilder, fma: boolean, variant: Winog
                 next(at, frequencyPitch)
                 return value
               })
-              storeEach(lanes, scratch, transforms.filterAdjoint(column), ky => 16 * (ky * size + i))
+              storeEach(lanes, scratch, variant.filterAdjoint(lanes, column), ky => 16 * (ky * size + i))
             }
             storeTaps(
               [0, 1, 2].flatMap(ky =>
-                transforms.filterAdjoint(Array.from({ length: size }, (_, i) => lanes.load(scratch, 16 * (ky * size + i)))),
+                variant.filterAdjoint(
+                  lanes,
+                  Array.from({ length: size }, (_, i) => lanes.load(scratch, 16 * (ky * size + i))),
+                ),
               ),
             )
             f.increment(from, 16).increment(to, 4 * 4 * taps)

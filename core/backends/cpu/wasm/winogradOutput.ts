@@ -11,13 +11,13 @@ import {
   storeEach,
   storeFrequencies,
 } from './winogradTiles.ts'
-import { laneTransforms, type WinogradVariant } from './winogradTransform.ts'
+import type { WinogradGradientVariant, WinogradVariant } from './winogradTransform.ts'
 
 /**
  * `tileOutputAdjoint`, parameters as `tileInput`: A y A^T of the tiles at `source + offset`, for the weight gradient.
  * Elements outside the masks of rows and columns, which an earlier tile has counted, are zero.
  */
-export const emitTileOutputAdjoint = (m: ModuleBuilder, fma: boolean, variant: WinogradVariant) =>
+export const emitTileOutputAdjoint = (m: ModuleBuilder, fma: boolean, variant: WinogradGradientVariant) =>
   m.function(
     'tileOutputAdjoint',
     Array.from({ length: 11 }, () => 'i32' as const),
@@ -28,7 +28,6 @@ export const emitTileOutputAdjoint = (m: ModuleBuilder, fma: boolean, variant: W
       const from = f.locals('i32', 4)
       const masks = f.locals('v128', outputs)
       const lanes = new Lanes(f, fma)
-      const transforms = laneTransforms(lanes, variant)
       overGroups(f, { transformed, table, groups, pairPitch, tableInts: adjointTableInts }, () => {
         lanePointers(f, { base: source, table, pointers: first })
         for (const [row, mask] of masks.entries())
@@ -47,10 +46,10 @@ export const emitTileOutputAdjoint = (m: ModuleBuilder, fma: boolean, variant: W
             })
             const columns = f.locals('v128', 4)
             emitTranspose(f, { rows, columns, temporaries: f.locals('v128', 4) })
-            storeEach(lanes, scratch, transforms.outputAdjoint(columns), i => 16 * (i * outputs + row))
+            storeEach(lanes, scratch, variant.outputAdjoint(lanes, columns), i => 16 * (i * outputs + row))
           }
           f.get(place).set(to)
-          storeFrequencies(lanes, { scratch, to, pitch: frequencyPitch, columns: size, length: outputs }, transforms.outputAdjoint)
+          storeFrequencies(lanes, { scratch, to, pitch: frequencyPitch, columns: size, length: outputs }, variant.outputAdjoint)
           for (const pointer of first) advance(f, pointer, sourcePitch)
           advance(f, place, innerPitch)
           countDown(f, left)
@@ -76,7 +75,6 @@ export const emitTileOutput = (m: ModuleBuilder, fma: boolean, variant: Winograd
       const tile = f.locals('i32', 4)
       const to = f.locals('i32', 4)
       const lanes = new Lanes(f, fma)
-      const transforms = laneTransforms(lanes, variant)
       overGroups(f, { transformed, table, groups, pairPitch, tableInts: outputTableInts }, () => {
         lanePointers(f, { base: result, table, pointers: tile })
         f.get(inner).set(left).get(transformed).set(place).get(bias).set(biasAt)
@@ -89,11 +87,11 @@ export const emitTileOutput = (m: ModuleBuilder, fma: boolean, variant: Winograd
               advance(f, from, frequencyPitch)
               return value
             })
-            storeEach(lanes, scratch, transforms.output(column), row => 16 * (row * size + i))
+            storeEach(lanes, scratch, variant.output(lanes, column), row => 16 * (row * size + i))
           }
           for (let row = 0; row < outputs; row++) {
             const values = Array.from({ length: size }, (_, i) => lanes.load(scratch, 16 * (row * size + i)))
-            const out = transforms.output(values).map(value => lanes.add(value, shift))
+            const out = variant.output(lanes, values).map(value => lanes.add(value, shift))
             to.forEach((pointer, lane) => {
               if (row === 0) f.get(tile[lane]).set(pointer)
               else advance(f, pointer, rowBytes)

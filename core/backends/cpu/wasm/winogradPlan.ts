@@ -3,8 +3,8 @@ import { adjointTableInts, inputTableInts, outputTableInts } from './winogradTil
 import type { WinogradVariant } from './winogradTransform.ts'
 
 /**
- * Sizes of a correlation with 3x3 filters and stride one: result[p] = sum over k of w[k] source[p + k - (top, left)]. Zeros
- * beyond the source: at most one row or column on each side.
+ * Sizes of a correlation with 3x3 filters: result[p] = sum over k of w[k] source[step p + k - (top, left)], or the adjoint of one,
+ * whose tile at p begins at source[step p - (top, left)]. Zeros beyond the source: at most one row or column on each side.
  */
 export interface TileGrid {
   readonly images: number
@@ -80,16 +80,17 @@ const table = (groups: readonly Lane[][], ints: number, fill: (lanes: Lane[]) =>
 const mask = (inside: boolean) => (inside ? -1 : 0)
 
 /** The table of `tileInput`. */
-const inputTable = (groups: readonly Lane[][], g: TileGrid, { size }: WinogradVariant): Int32Array => {
+const inputTable = (groups: readonly Lane[][], g: TileGrid, { inputs, step }: WinogradVariant): Int32Array => {
   const plane = g.height * g.width
   return table(groups, inputTableInts, lanes => [
     ...lanes.map(
-      ({ tile, channel }) => 4 * ((tile.image * g.sources + channel) * plane + (tile.y - g.top + 1) * g.width + tile.x - g.left),
+      ({ tile, channel }) =>
+        4 * ((tile.image * g.sources + channel) * plane + (step * tile.y - g.top + 1) * g.width + step * tile.x - g.left),
     ),
-    ...lanes.map(({ tile }) => mask(tile.x >= g.left)),
-    ...lanes.map(({ tile }) => mask(tile.x - g.left + size <= g.width)),
-    ...lanes.map(({ tile }) => mask(tile.y >= g.top)),
-    ...lanes.map(({ tile }) => mask(tile.y - g.top + size <= g.height)),
+    ...lanes.map(({ tile }) => mask(step * tile.x >= g.left)),
+    ...lanes.map(({ tile }) => mask(step * tile.x - g.left + inputs <= g.width)),
+    ...lanes.map(({ tile }) => mask(step * tile.y >= g.top)),
+    ...lanes.map(({ tile }) => mask(step * tile.y - g.top + inputs <= g.height)),
   ])
 }
 

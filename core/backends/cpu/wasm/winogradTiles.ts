@@ -1,7 +1,7 @@
 import type { FunctionBuilder, Local, ModuleBuilder } from './assembler.ts'
 import { emitTranspose } from './gemmTranspose.ts'
 import { Lanes } from './lanes.ts'
-import { F4, type LaneTransform, laneTransforms, type WinogradVariant } from './winogradTransform.ts'
+import { F4, type LaneTransform, type WinogradVariant } from './winogradTransform.ts'
 
 /**
  * The two-dimensional tile transforms, four tiles (lanes) at a time. Each is called for `groups` lane groups and, within a
@@ -77,38 +77,38 @@ export const storeFrequencies = (
 ) => {
   for (let i = 0; i < columns; i++) {
     const column = Array.from({ length }, (_, row) => lanes.load(scratch, 16 * (i * length + row)))
-    for (const value of transform(column)) {
+    for (const value of transform(lanes, column)) {
       lanes.store(to, value)
       advance(lanes.f, to, pitch)
     }
   }
 }
 
-/** Columns 0 to `size` of the four lanes' rows at `from`, each a vector over the lanes. */
-const loadColumns = (lanes: Lanes, from: readonly Local[], size: number): Local[] => {
+/** The first `count` columns of the four lanes' rows at `from`, at most six, each a vector over the lanes. */
+const loadColumns = (lanes: Lanes, from: readonly Local[], count: number): Local[] => {
   const columns = lanes.f.locals('v128', 4)
   const rows = from.map(pointer => lanes.load(pointer))
   emitTranspose(lanes.f, { rows, columns, temporaries: lanes.f.locals('v128', 4) })
-  if (size === 4) return columns
+  if (count <= 4) return columns.slice(0, count)
   // Of the later four only the last two columns are new: the upper half of a transpose.
   const later = from.map(pointer => lanes.load(pointer, 8))
   const low = lanes.shuffle(later[0], later[1], [2, 6, 3, 7])
   const high = lanes.shuffle(later[2], later[3], [2, 6, 3, 7])
-  return [...columns, lanes.shuffle(low, high, [0, 1, 4, 5]), lanes.shuffle(low, high, [2, 3, 6, 7])]
+  return [...columns, lanes.shuffle(low, high, [0, 1, 4, 5]), lanes.shuffle(low, high, [2, 3, 6, 7])].slice(0, count)
 }
 
 /**
  * `tileInput(transformed, source, table, groups, inner, innerPitch, sourcePitch, pairPitch, frequencyPitch, rowBytes,
  * scratch)`: B^T d B of the patches whose second row begins at `source + offset`; step s reads `s * sourcePitch` further
  * on. The outermost columns and rows are masked to zero where they lie outside the image; rows outside are never read,
- * columns outside are (four bytes before the first and after the last row).
+ * columns outside are (four bytes before the first row and up to eight after the last).
  */
 export const emitTileInput = (m: ModuleBuilder, fma: boolean, variant: WinogradVariant) =>
   m.function(
     'tileInput',
     Array.from({ length: 11 }, () => 'i32' as const),
     (f, transformed, source, table, groups, inner, innerPitch, sourcePitch, pairPitch, frequencyPitch, rowBytes, scratch) => {
-      const { size } = variant
+      const { size, inputs } = variant
       const [left, to, place] = f.locals('i32', 3)
       const first = f.locals('i32', 4)
       const top = f.locals('i32', 4)
@@ -117,7 +117,6 @@ export const emitTileInput = (m: ModuleBuilder, fma: boolean, variant: WinogradV
       const masks = f.locals('v128', 4)
       const [keepLeft, keepRight, keepTop, keepBottom] = masks
       const lanes = new Lanes(f, fma)
-      const transforms = laneTransforms(lanes, variant)
       const keep = (value: Local, mask: Local) => lanes.op('v128And', value, mask)
 
       overGroups(f, { transformed, table, groups, pairPitch, tableInts: inputTableInts }, () => {
@@ -138,28 +137,28 @@ export const emitTileInput = (m: ModuleBuilder, fma: boolean, variant: WinogradV
           masked(3).op('i32Sub').set(top[lane])
           f.get(first[lane])
             .get(rowBytes)
-            .i32(size - 3)
+            .i32(inputs - 3)
             .op('i32Mul')
             .op('i32Add')
           masked(4).op('i32Add').set(bottom[lane])
         }
         f.get(inner).set(left).get(transformed).set(place)
         f.loop(() => {
-          for (let row = 0; row < size; row++) {
-            const starts = row === 0 ? top : row === 1 ? first : row === size - 1 ? bottom : undefined
+          for (let row = 0; row < inputs; row++) {
+            const starts = row === 0 ? top : row === 1 ? first : row === inputs - 1 ? bottom : undefined
             from.forEach((pointer, i) => {
               if (starts) f.get(starts[i]).set(pointer)
               else advance(f, pointer, rowBytes)
             })
-            const columns = loadColumns(lanes, from, size)
+            const columns = loadColumns(lanes, from, inputs)
             columns[0] = keep(columns[0], keepLeft)
-            columns[size - 1] = keep(columns[size - 1], keepRight)
-            const outside = row === 0 ? keepTop : row === size - 1 ? keepBottom : undefined
-            const values = transforms.input(columns).map(value => (outside ? keep(value, outside) : value))
-            storeEach(lanes, scratch, values, i => 16 * (i * size + row))
+            columns[inputs - 1] = keep(columns[inputs - 1], keepRight)
+            const outside = row === 0 ? keepTop : row === inputs - 1 ? keepBottom : undefined
+            const values = variant.input(lanes, columns).map(value => (outside ? keep(value, outside) : value))
+            storeEach(lanes, scratch, values, i => 16 * (i * inputs + row))
           }
           f.get(place).set(to)
-          storeFrequencies(lanes, { scratch, to, pitch: frequencyPitch, columns: size, length: size }, transforms.input)
+          storeFrequencies(lanes, { scratch, to, pitch: frequencyPitch, columns: size, length: inputs }, variant.input)
           for (const pointer of [...first, ...top, ...bottom]) advance(f, pointer, sourcePitch)
           advance(f, place, innerPitch)
           countDown(f, left)

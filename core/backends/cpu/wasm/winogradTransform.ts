@@ -9,24 +9,42 @@ import type { Lanes } from './lanes.ts'
  *   B^T row t:         coefficients of the product of (x - s) over the other finite points s (infinity: over all of them)
  *   A row t, G row t:  [1, t, t^2, ...] and [1, t, t^2] / N(t)    (0: [1, 0, ...]; infinity: [..., 0, 1])
  */
-export interface WinogradVariant {
-  readonly name: 'F4' | 'F2'
+interface Interpolation {
   /** The positive points of the pairs. */
   readonly points: readonly number[]
-  /** m: outputs of a tile along one axis. */
+  /** m. */
   readonly outputs: number
-  /** m + 2: inputs of a tile along one axis, and its frequencies. */
+  /** m + 2. */
   readonly size: number
 }
 
-/**
- * F(4, 3). With the points sqrt(1/2) and sqrt(2) the rounding error in float32 is about a fifth of that with the usual 1
- * and 2, because the powers of the points that the matrices hold stay nearer to one.
- */
-export const F4: WinogradVariant = { name: 'F4', points: [Math.SQRT1_2, Math.SQRT2], outputs: 4, size: 6 }
+export type LaneTransform = (lanes: Lanes, x: readonly Local[]) => Local[]
 
-/** F(2, 3): fewer savings, but no multiplication in the transforms of the tiles, so hardly more rounding than the direct sum. */
-export const F2: WinogradVariant = { name: 'F2', points: [1], outputs: 2, size: 4 }
+/** What a convolution with 3x3 filters needs of a way to compute it by tiles; the transforms are code for four lanes, each its own tile. */
+export interface WinogradVariant {
+  /** Unique: compiled code and tables are kept by it. */
+  readonly name: string
+  /** Outputs, inputs and frequencies of a tile along one axis. */
+  readonly outputs: number
+  readonly inputs: number
+  readonly size: number
+  /** By how many inputs the tile moves with every output: the stride, or for the gradient of a strided convolution its inverse. */
+  readonly step: number
+  /** B^T d: `size` values from `inputs`. */
+  readonly input: LaneTransform
+  /** A^T m: `outputs` values from `size`. */
+  readonly output: LaneTransform
+  /** G w: `size` values from three. */
+  readonly filter: LaneTransform
+}
+
+/** A variant that also has the adjoints of which the gradient of the filters is made; there lanes are channels. */
+export interface WinogradGradientVariant extends WinogradVariant {
+  /** A y, the adjoint of `output`. */
+  readonly outputAdjoint: LaneTransform
+  /** G^T m, the adjoint of `filter`. */
+  readonly filterAdjoint: LaneTransform
+}
 
 /** A matrix by its rows: of the point 0, of each pair +-t (`even` +- t `odd`, by column), and of infinity. */
 interface PointMatrix {
@@ -48,7 +66,7 @@ const evenPolynomial = (points: readonly number[], shift: number, length: number
 const unit = (length: number, at: number) => Array.from({ length }, (_, i) => (i === at ? 1 : 0))
 
 /** B^T. Row 0 has the sign that makes its N(0) one: the points' squares multiply to one. */
-const inputMatrix = ({ points, size }: WinogradVariant): PointMatrix => {
+const inputMatrix = ({ points, size }: Interpolation): PointMatrix => {
   const sign = points.length % 2 === 0 ? 1 : -1
   return {
     zero: evenPolynomial(points, 0, size).map(c => sign * c),
@@ -61,7 +79,7 @@ const inputMatrix = ({ points, size }: WinogradVariant): PointMatrix => {
 }
 
 /** A or, divided by the norms, G: powers of the points in `columns` columns. */
-const powerMatrix = ({ points }: WinogradVariant, columns: number, norm: (t: number) => number): PointMatrix => ({
+const powerMatrix = ({ points }: Interpolation, columns: number, norm: (t: number) => number): PointMatrix => ({
   zero: unit(columns, 0),
   pairs: points.map(t => ({
     t,
@@ -130,31 +148,30 @@ const byColumns = (lanes: Lanes, matrix: PointMatrix, x: readonly Local[]): Loca
   )
 }
 
-export type LaneTransform = (x: readonly Local[]) => Local[]
-
-/** The transforms as code for four lanes, each lane its own tile (or channel). */
-export interface LaneTransforms {
-  /** B^T d: `size` values from `size`. */
-  readonly input: LaneTransform
-  /** A^T m: `outputs` values from `size`. */
-  readonly output: LaneTransform
-  /** A y, the adjoint of `output`. */
-  readonly outputAdjoint: LaneTransform
-  /** G w: `size` values from three. */
-  readonly filter: LaneTransform
-  /** G^T m, the adjoint of `filter`. */
-  readonly filterAdjoint: LaneTransform
-}
-
-export const laneTransforms = (lanes: Lanes, variant: WinogradVariant): LaneTransforms => {
-  const b = inputMatrix(variant)
-  const a = powerMatrix(variant, variant.outputs, () => 1)
-  const g = powerMatrix(variant, 3, t => normOf(variant.points, t))
+const interpolating = (name: string, interpolation: Interpolation): WinogradGradientVariant => {
+  const { points, outputs, size } = interpolation
+  const b = inputMatrix(interpolation)
+  const a = powerMatrix(interpolation, outputs, () => 1)
+  const g = powerMatrix(interpolation, 3, t => normOf(points, t))
   return {
-    input: d => byRows(lanes, b, d),
-    output: m => byColumns(lanes, a, m),
-    outputAdjoint: y => byRows(lanes, a, y),
-    filter: w => byRows(lanes, g, w),
-    filterAdjoint: m => byColumns(lanes, g, m),
+    name,
+    outputs,
+    inputs: size,
+    size,
+    step: 1,
+    input: (lanes, d) => byRows(lanes, b, d),
+    output: (lanes, m) => byColumns(lanes, a, m),
+    outputAdjoint: (lanes, y) => byRows(lanes, a, y),
+    filter: (lanes, w) => byRows(lanes, g, w),
+    filterAdjoint: (lanes, m) => byColumns(lanes, g, m),
   }
 }
+
+/**
+ * F(4, 3). With the points sqrt(1/2) and sqrt(2) the rounding error in float32 is about a fifth of that with the usual 1
+ * and 2, because the powers of the points that the matrices hold stay nearer to one.
+ */
+export const F4 = interpolating('F4', { points: [Math.SQRT1_2, Math.SQRT2], outputs: 4, size: 6 })
+
+/** F(2, 3): fewer savings, but no multiplication in the transforms of the tiles, so hardly more rounding than the direct sum. */
+export const F2 = interpolating('F2', { points: [1], outputs: 2, size: 4 })

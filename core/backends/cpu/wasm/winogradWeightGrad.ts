@@ -7,7 +7,7 @@ import type { Linked } from './link.ts'
 import {
   borderFloats,
   gapBytes,
-  linkWinograd,
+  linkWinogradGradient,
   scratchBytes,
   type TileBlock,
   tileBlocks,
@@ -16,7 +16,7 @@ import {
 } from './winograd.ts'
 import { weightGradPlan } from './winogradPlan.ts'
 import { adjointTableInts, inputTableInts } from './winogradTiles.ts'
-import type { WinogradVariant } from './winogradTransform.ts'
+import type { WinogradGradientVariant } from './winogradTransform.ts'
 
 /** Bytes of frequency sums that are used at once where all tiles fit one block: they should not leave the cache. */
 const sumBudgetBytes = 384 * 1024
@@ -34,7 +34,7 @@ const within = ({ first, end }: Share, [from, to]: readonly [number, number], bo
  */
 export const winogradWeightGrad = (
   heap: Heap,
-  variant: WinogradVariant,
+  variant: WinogradGradientVariant,
   whole: WinogradSize,
   { x, dy, dw }: Record<'x' | 'dy' | 'dw', number>,
 ): void => {
@@ -64,7 +64,7 @@ export const winogradWeightGrad = (
     frequencies * dyPitch,
     few ? 0 : sumBytes,
     padded ? 288 * panels * results : 0,
-    4 * borderFloats(whole),
+    4 * borderFloats(whole, variant),
     ...tableBytes,
     ...tableBytes,
     ...Array.from({ length: places }, () => perPlace).flat(),
@@ -73,8 +73,8 @@ export const winogradWeightGrad = (
     const [scratch, edge, ownSums] = rest.slice(8 + 3 * index)
     return { scratch, edge, ownSums }
   }
-  const linked = linkWinograd(heap, variant)
-  const { size, source } = withBorder(heap, linked, { size: whole, source: x, border })
+  const linked = linkWinogradGradient(heap, variant)
+  const { size, source } = withBorder(heap, linked, { variant, size: whole, source: x, border })
   for (const [at, count] of [
     [0, images],
     [4, restImages],
