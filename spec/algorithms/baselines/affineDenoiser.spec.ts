@@ -135,6 +135,11 @@ describe('purifyPlain', () => {
     expect([...purifyPlain({ sigma, denoiser: affineDenoiser(affine) }, x, draws).dataSync()]).toEqual([...expected])
   })
 
+  it('should leave no pixel outside [0, 1]', () => {
+    const purified = [...purifyPlain({ sigma: 3, denoiser: affineDenoiser(identityAffine(4)) }, pixels(4, [2, 1, 2, 2]), draws).dataSync()]
+    expect([Math.min(...purified), Math.max(...purified)]).toEqual([0, 1])
+  })
+
   it('should have the gradient W^T w where nothing is clamped', () => {
     const x = pixels(4, [2, 1, 2, 2], { low: 0.45, high: 0.55 })
     const weights = gaussian(6, 'w', [4, 1])

@@ -6,7 +6,7 @@ import { sample } from '../../../algorithms/purification/sample.ts'
 import { paperTimesteps } from '../../../algorithms/purification/timesteps.ts'
 import { createDraws } from '../../../algorithms/randomness/draws.ts'
 import { tensor, useBackend } from '../../../core/index.ts'
-import { expectNear } from '../../support/numbers.ts'
+import { expectAllNear, expectNear } from '../../support/numbers.ts'
 import { purifierOf, schedule } from '../fixtures.ts'
 
 beforeAll(async () => {
@@ -40,6 +40,22 @@ describe('sample', () => {
       const share = values.filter(x => x < threshold).length / values.length
       expectNear(share, expected, 5.5 * Math.sqrt((expected * (1 - expected)) / values.length))
     }
+  })
+
+  it('should begin at x_T = sqrt(1 - abar_T) eps', () => {
+    const seen: number[] = []
+    const spy: EpsilonModel = xT => {
+      seen.push(...xT.dataSync())
+      return xT
+    }
+    const few = draws.forImages([3, 4])
+    sample({ ...purifierWith('ddim', 1), epsilonTheta: spy }, [1, 2, 2], few)
+    const scale = Math.sqrt(1 - alphaCumprod(schedule, 999))
+    expectAllNear(
+      seen,
+      few.normalValues('forward', [1, 2, 2]).map(value => scale * value),
+      1e-12,
+    )
   })
 
   it('should give an image the same pixels in any batch, and others from another seed', () => {
