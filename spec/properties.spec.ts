@@ -47,6 +47,9 @@ describe('propertyTestsOf', () => {
       ['P2', 'reference'],
       ['P3', 'every backend'],
     ])
-    expect(scopes(["it('should hold (P4)', () => {})"])).toEqual([['P4', 'host']])
+    expect(scopes(["it('should hold (P4, P55)', () => {})"])).toEqual([
+      ['P4', 'host'],
+      ['P55', 'host'],
+    ])
   })
 })

@@ -16,7 +16,7 @@ import { dispose, type Tensor, tensor, useBackend } from '../../core/index.ts'
 import { uniform } from '../../core/random/distributions.ts'
 import { foldIn, key } from '../../core/random/key.ts'
 import { sizeOf } from '../../core/shape.ts'
-import { backendsUnderTest } from '../support/backends.ts'
+import { backendsUnderTest, isFloat32 } from '../support/backends.ts'
 import { expectAllNear, expectNear } from '../support/numbers.ts'
 import { runs } from '../support/replay.ts'
 import { addtCases as cases, perImageShape, addtProcess as process, addtSetUp as setUp, addtShape as shape } from './addtCase.ts'
@@ -24,7 +24,7 @@ import { gaussian, linearClassifier, pixels } from './fixtures.ts'
 
 describe.each(backendsUnderTest)('ablations of ADDT on %s', backend => {
   beforeAll(() => useBackend(backend))
-  const tolerance = backend === 'cpu' ? 1e-5 : 1e-10
+  const tolerance = isFloat32(backend) ? 1e-5 : 1e-10
   const valuesOf = async (made: Tensor): Promise<number[]> => {
     const values = Array.from(await made.data())
     made.dispose()
@@ -109,7 +109,7 @@ describe.each(backendsUnderTest)('ablations of ADDT on %s', backend => {
           const epsilon = pixel / 255
           const delta = Array.from(await valuesOf(linfSearch(batch, { ...o, epsilon, steps })))
           const x0 = await batch.x0.data()
-          const slack = backend === 'cpu' ? 2 ** -22 : 1e-15
+          const slack = isFloat32(backend) ? 2 ** -22 : 1e-15
           delta.forEach((d, i) => {
             expect(Math.abs(d)).toBeLessThanOrEqual(2 * epsilon + slack)
             expect(Math.abs(x0[i]! + d)).toBeLessThanOrEqual(1 + slack)
@@ -161,7 +161,7 @@ describe.each(backendsUnderTest)('ablations of ADDT on %s', backend => {
             model: (theta, xT, times) => knowing(theta, xT, times).add(theta.bias!.mul(0)),
           })
           expect(t).toEqual(process.drawTimes(batch.draws))
-          expectNear(await loss.item(), 0, backend === 'cpu' ? 1e-8 : 1e-18)
+          expectNear(await loss.item(), 0, isFloat32(backend) ? 1e-8 : 1e-18)
           dispose([loss, gradient])
           release()
         }),

@@ -5,14 +5,14 @@ import { type CgpoStep, cgpo, guideLoss } from '../../algorithms/training/cgpo.t
 import { mixNoise } from '../../algorithms/training/mixNoise.ts'
 import { edmProcess, lambdas } from '../../algorithms/training/noiseProcess.ts'
 import { dispose, liveTensors, type Tensor, tidy, useBackend, valueAndGrad } from '../../core/index.ts'
-import { backendsUnderTest } from '../support/backends.ts'
+import { backendsUnderTest, isFloat32 } from '../support/backends.ts'
 import { expectAllNear, expectNear } from '../support/numbers.ts'
 import { runs } from '../support/replay.ts'
 import { type AddtCase as Case, addtCases as cases, perImageShape, addtProcess as process, addtSetUp as setUp } from './addtCase.ts'
 
 describe.each(backendsUnderTest)('options of CGPO and ADDT on %s', backend => {
   beforeAll(() => useBackend(backend))
-  const tolerance = backend === 'cpu' ? 1e-5 : 1e-10
+  const tolerance = isFloat32(backend) ? 1e-5 : 1e-10
 
   const seenBy = async (
     given: Case,

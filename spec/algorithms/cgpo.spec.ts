@@ -12,7 +12,7 @@ import { dispose, liveTensors, type Tensor, tensor, tidy, useBackend } from '../
 import { crossEntropy } from '../../core/nn/index.ts'
 import { randint } from '../../core/random/distributions.ts'
 import { foldIn, key } from '../../core/random/key.ts'
-import { backendsUnderTest } from '../support/backends.ts'
+import { backendsUnderTest, isFloat32 } from '../support/backends.ts'
 import { expectAllNear, largest } from '../support/numbers.ts'
 import { runs } from '../support/replay.ts'
 import { bits, gaussian, linearClassifier, pixels, schedule } from './fixtures.ts'
@@ -45,7 +45,7 @@ const watchedNetworks = (seed: number) => {
 
 describe.each(backendsUnderTest)('CGPO (E10) on %s', backend => {
   beforeAll(() => useBackend(backend))
-  const float32 = backend === 'cpu'
+  const float32 = isFloat32(backend)
 
   it('should leave the parameters of the net and the guide bitwise unchanged and give them no history (P29)', () =>
     fc.assert(

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { classifierStep, isRunningStatistic, type TrainableClassifier } from '../../algorithms/training/classifier.ts'
 import { dispose, liveTensors, useBackend } from '../../core/index.ts'
-import { backendsUnderTest } from '../support/backends.ts'
+import { backendsUnderTest, isFloat32 } from '../support/backends.ts'
 import { expectAllNear, expectNear } from '../support/numbers.ts'
 import { runs } from '../support/replay.ts'
 import { bits, gaussian, linearClassifier } from './fixtures.ts'
@@ -43,7 +43,7 @@ describe.each(backendsUnderTest)('classifier step on %s', backend => {
           return { loss: Math.log(total) - logits[labels[i]!]!, p: logits.map((l, c) => Math.exp(l) / total - (c === labels[i] ? 1 : 0)) }
         })
         const averaged = (of: (i: number) => number) => labels.reduce((sum, _, i) => sum + of(i), 0) / batch
-        const tolerance = backend === 'cpu' ? 1e-5 : 1e-12
+        const tolerance = isFloat32(backend) ? 1e-5 : 1e-12
         expectNear(
           await loss.item(),
           averaged(i => residuals[i]!.loss),

@@ -11,7 +11,7 @@ import { dispose, ops, stopGradient, type Tensor, tensor, tidy, useBackend, valu
 import { normal, uniform } from '../../core/random/distributions.ts'
 import { foldIn, key } from '../../core/random/key.ts'
 import { kolmogorovSmirnov, mean, normalCdf } from '../core/random/statistics.ts'
-import { backendsUnderTest } from '../support/backends.ts'
+import { backendsUnderTest, isFloat32 } from '../support/backends.ts'
 import { ksBound, standardErrors } from '../support/falseFailures.ts'
 import { expectAllNear, expectNear } from '../support/numbers.ts'
 import { runs } from '../support/replay.ts'
@@ -29,7 +29,7 @@ const imageOf = (i: number): number => Math.floor(i / perPlane)
 
 describe.each(backendsUnderTest)('mixing and loss on %s', backend => {
   beforeAll(() => useBackend(backend))
-  const float32 = backend === 'cpu'
+  const float32 = isFloat32(backend)
   const computed = async (make: () => Tensor): Promise<number[]> => {
     const made = tidy(make)
     const values = Array.from(await made.data())

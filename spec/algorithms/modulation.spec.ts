@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { gamma, lambda, type Modulation, paperModulation } from '../../algorithms/diffusion/modulation.ts'
 import { linearSchedule, type Schedule } from '../../algorithms/diffusion/schedule.ts'
 import { expectNear } from '../support/numbers.ts'
+import { realBetween } from '../support/realBetween.ts'
 import { runs } from '../support/replay.ts'
 
 const exact = create(mathjsAll!, { number: 'BigNumber', precision: 60 })
@@ -21,11 +22,11 @@ const schedules: fc.Arbitrary<Schedule> = fc
   .record({
     timesteps: fc.integer({ min: 2, max: 120 }),
     betaStart: fc.double({ min: 1e-5, max: 0.02, noNaN: true }),
-    spread: fc.double({ min: 0, max: 0.1, noNaN: true }),
+    spread: realBetween(0, 0.1),
   })
   .map(({ timesteps, betaStart, spread }) => linearSchedule({ timesteps, betaStart, betaEnd: betaStart + spread }))
 
-const part = fc.double({ min: 0, max: 1, noNaN: true })
+const part = realBetween(0, 1)
 const modulations: fc.Arbitrary<Modulation> = fc
   .record({ lambdaUnit: part, a: part, b: part })
   .map(({ lambdaUnit, a, b }) => ({ lambdaUnit, lambdaMin: Math.min(a, b), lambdaMax: Math.max(a, b) }))

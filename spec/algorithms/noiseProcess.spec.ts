@@ -9,7 +9,7 @@ import { denoisingLoss } from '../../algorithms/training/denoisingLoss.ts'
 import { ddpmProcess, edmProcess, lambdas, type Network, type NoiseProcess, vpsdeProcess } from '../../algorithms/training/noiseProcess.ts'
 import { dispose, ops, type Tensor, tidy, useBackend } from '../../core/index.ts'
 import { kolmogorovSmirnov, normalCdf } from '../core/random/statistics.ts'
-import { backendsUnderTest } from '../support/backends.ts'
+import { backendsUnderTest, isFloat32 } from '../support/backends.ts'
 import { ksBound } from '../support/falseFailures.ts'
 import { expectAllNear, expectNear } from '../support/numbers.ts'
 import { runs } from '../support/replay.ts'
@@ -63,7 +63,7 @@ const perPixel = (t: readonly number[], f: (time: number) => number): number[] =
 
 describe.each(backendsUnderTest)('noise processes on %s', backend => {
   beforeAll(() => useBackend(backend))
-  const tolerance = backend === 'cpu' ? 1e-4 : 1e-10
+  const tolerance = isFloat32(backend) ? 1e-4 : 1e-10
   const computed = async (make: () => Tensor): Promise<number[]> => {
     const made = tidy(make)
     const values = Array.from(await made.data())
@@ -123,7 +123,7 @@ describe.each(backendsUnderTest)('noise processes on %s', backend => {
               .mean()
             return ops.concat([denoisingLoss(one.process, x0, { n, t, network }).reshape([1]), weighted.reshape([1])], 0)
           })
-          expectNear(loss! / expected!, 1, backend === 'cpu' ? 1e-2 : 1e-9)
+          expectNear(loss! / expected!, 1, isFloat32(backend) ? 1e-2 : 1e-9)
           dispose([x0, n])
         }),
         { numRuns: runs(10) },

@@ -14,3 +14,6 @@ export const gpuBackendsUnderTest = onGpu ? await presentGpuBackends() : ['gpu:w
 
 /** Backends on which every invariant runs: the definition, the fast one, and one on which values only arrive later. */
 export const backendsUnderTest = onGpu ? gpuBackendsUnderTest : ['reference', 'cpu', 'fakeAsync']
+
+/** Whether a backend computes in float32; reference and fakeAsync compute in float64. */
+export const isFloat32 = (backend: string): boolean => backend === 'cpu' || backend.startsWith('gpu:')

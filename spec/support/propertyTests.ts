@@ -14,9 +14,10 @@ const onEveryBackend = (before: string, line: string): boolean =>
 
 /** The property tests of a spec file. One that never selects a backend needs no tensors. */
 export const propertyTestsOf = ({ path, text }: Source): PropertyTest[] =>
-  [...text.matchAll(/\((P\d+)\)/g)].map(({ 1: property, index }) => {
+  [...text.matchAll(/\((P\d+(?:, P\d+)*)\)/g)].flatMap(({ 1: named, index }) => {
     const start = text.lastIndexOf('\n', index) + 1
     const end = text.indexOf('\n', index)
     const every = onEveryBackend(text.slice(0, start), text.slice(start, end < 0 ? undefined : end))
-    return { property: property!, file: path, scope: every ? 'every backend' : text.includes('useBackend(') ? 'reference' : 'host' }
+    const scope: PropertyScope = every ? 'every backend' : text.includes('useBackend(') ? 'reference' : 'host'
+    return named!.split(', ').map(property => ({ property, file: path, scope }))
   })

@@ -6,7 +6,7 @@ import { logitLosses, marginLoss } from '../../../algorithms/attacks/logitLosses
 import { viewOf } from '../../../algorithms/attacks/problem.ts'
 import type { Norm } from '../../../algorithms/attacks/projections.ts'
 import { liveTensors, ops, useBackend } from '../../../core/index.ts'
-import { backendsUnderTest } from '../../support/backends.ts'
+import { backendsUnderTest, isFloat32 } from '../../support/backends.ts'
 import { expectNear } from '../../support/numbers.ts'
 import { runs } from '../../support/replay.ts'
 import { gaussian, linearClassifier, pixels } from '../fixtures.ts'
@@ -43,7 +43,7 @@ const scheduleOf = (losses: readonly number[], eta0: number): number[] => {
 }
 
 describe.each(backendsUnderTest)('APGD on %s', backend => {
-  const ulp = backend === 'cpu' ? 2 ** -24 : 2 ** -53
+  const ulp = isFloat32(backend) ? 2 ** -24 : 2 ** -53
 
   it('should halve its step size when, and only when, Algorithm 1 says so', async () => {
     await useBackend(backend)

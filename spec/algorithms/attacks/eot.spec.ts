@@ -6,7 +6,7 @@ import { createDraws } from '../../../algorithms/randomness/draws.ts'
 import { dwBoth, white } from '../../../algorithms/randomness/lockSets.ts'
 import { grad, type Tensor, tidy, useBackend } from '../../../core/index.ts'
 import { crossEntropy } from '../../../core/nn/crossEntropy.ts'
-import { backendsUnderTest } from '../../support/backends.ts'
+import { backendsUnderTest, isFloat32 } from '../../support/backends.ts'
 import { standardErrors } from '../../support/falseFailures.ts'
 import { dot, expectAllNear, largest } from '../../support/numbers.ts'
 import { runs } from '../../support/replay.ts'
@@ -26,7 +26,7 @@ const logitsOf = (seed: number, { images = [4, 9], locks = white } = {}) => {
 const meanOf = (tensors: readonly Tensor[]): Tensor => tensors.reduce((sum, t) => sum.add(t)).mul(1 / tensors.length)
 
 describe.each(backendsUnderTest)('EoT on %s', backend => {
-  const tolerance = backend === 'cpu' ? 1e-5 : 1e-12
+  const tolerance = isFloat32(backend) ? 1e-5 : 1e-12
 
   it('should be the mean of per-draw losses and gradients, and its halves those of even and odd draws (P58)', async () => {
     await useBackend(backend)

@@ -10,7 +10,7 @@ import type { Norm } from '../../../algorithms/attacks/projections.ts'
 import { square } from '../../../algorithms/attacks/square.ts'
 import { purifiedClassifier } from '../../../algorithms/evaluation/defence.ts'
 import { ops, type Tensor, tensor, useBackend } from '../../../core/index.ts'
-import { backendsUnderTest } from '../../support/backends.ts'
+import { backendsUnderTest, isFloat32 } from '../../support/backends.ts'
 import { runs } from '../../support/replay.ts'
 import { bits, gaussian, linearClassifier, pixels, purifierOf, smallEpsilon } from '../fixtures.ts'
 import { features, lengths, linearView, predictions, problemOf, shape } from './attackFixtures.ts'
@@ -30,7 +30,7 @@ const purifiedProblem = (seed: number, more: Partial<AttackProblem> = {}): Attac
 }
 
 describe.each(backendsUnderTest)('every attack on %s', backend => {
-  const ulp = backend === 'cpu' ? 2 ** -24 : 2 ** -53
+  const ulp = isFloat32(backend) ? 2 ** -24 : 2 ** -53
 
   it.each(attacks.map(({ name, attack }) => [name, attack] as const))(
     'should stay in the ball and the box, and repeat itself bit for bit given the draws: %s (P61)',

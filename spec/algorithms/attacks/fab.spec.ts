@@ -8,6 +8,7 @@ import { normal, uniform } from '../../../core/random/distributions.ts'
 import { foldIn, key } from '../../../core/random/key.ts'
 import { backendsUnderTest } from '../../support/backends.ts'
 import { dot, expectNear } from '../../support/numbers.ts'
+import { realBetween } from '../../support/realBetween.ts'
 import { runs } from '../../support/replay.ts'
 import { gaussian, linearClassifier, pixels } from '../fixtures.ts'
 import { features, problemOf, shape, twoClasses } from './attackFixtures.ts'
@@ -36,25 +37,19 @@ const bisected = (x: Float64Array, { w, c, norm }: { w: Float64Array; c: number;
 describe('projectHyperplane', () => {
   it('should be the point that bisection finds, in the box and on the plane where the box reaches it', () => {
     fc.assert(
-      fc.property(
-        fc.nat(1e6),
-        fc.integer({ min: 1, max: 12 }),
-        norms,
-        fc.double({ min: -0.2, max: 1.2, noNaN: true }),
-        (seed, size, norm, share) => {
-          const { x, w } = planeOf(seed, size)
-          const lowest = w.reduce((sum, value) => sum + Math.min(0, value), 0)
-          const highest = w.reduce((sum, value) => sum + Math.max(0, value), 0)
-          const c = lowest + share * (highest - lowest)
-          const z = projectHyperplane(x, { w, c, norm })
-          expect(z.every(value => value >= -1e-15 && value <= 1 + 1e-15)).toBe(true)
-          expectNear(dot(w, z), Math.min(highest, Math.max(lowest, c)), 1e-9)
-          if (share > 0 && share < 1)
-            bisected(x, { w, c, norm }).forEach((value, i) => {
-              expectNear(z[i]!, value, 1e-6)
-            })
-        },
-      ),
+      fc.property(fc.nat(1e6), fc.integer({ min: 1, max: 12 }), norms, realBetween(-0.2, 1.2), (seed, size, norm, share) => {
+        const { x, w } = planeOf(seed, size)
+        const lowest = w.reduce((sum, value) => sum + Math.min(0, value), 0)
+        const highest = w.reduce((sum, value) => sum + Math.max(0, value), 0)
+        const c = lowest + share * (highest - lowest)
+        const z = projectHyperplane(x, { w, c, norm })
+        expect(z.every(value => value >= -1e-15 && value <= 1 + 1e-15)).toBe(true)
+        expectNear(dot(w, z), Math.min(highest, Math.max(lowest, c)), 1e-9)
+        if (share > 0 && share < 1)
+          bisected(x, { w, c, norm }).forEach((value, i) => {
+            expectNear(z[i]!, value, 1e-6)
+          })
+      }),
       { numRuns: runs(60) },
     )
   })

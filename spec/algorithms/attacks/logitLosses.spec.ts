@@ -10,7 +10,7 @@ import {
   targetedMarginLoss,
 } from '../../../algorithms/attacks/logitLosses.ts'
 import { grad, type Tensor, tensor, useBackend } from '../../../core/index.ts'
-import { backendsUnderTest } from '../../support/backends.ts'
+import { backendsUnderTest, isFloat32 } from '../../support/backends.ts'
 import { expectAllNear, expectNear } from '../../support/numbers.ts'
 import { runs } from '../../support/replay.ts'
 import { gaussian } from '../fixtures.ts'
@@ -38,7 +38,7 @@ const oracle = {
 }
 
 describe.each(backendsUnderTest)('losses of logits on %s', backend => {
-  const tolerance = backend === 'cpu' ? 1e-5 : 1e-10
+  const tolerance = isFloat32(backend) ? 1e-5 : 1e-10
 
   it('should be what sorting on the host gives', async () => {
     await useBackend(backend)

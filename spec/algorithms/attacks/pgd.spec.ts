@@ -6,7 +6,7 @@ import { purifiedClassifier } from '../../../algorithms/evaluation/defence.ts'
 import { createDraws } from '../../../algorithms/randomness/draws.ts'
 import { liveTensors, type Tensor, tensor, useBackend } from '../../../core/index.ts'
 import { crossEntropy } from '../../../core/nn/crossEntropy.ts'
-import { backendsUnderTest } from '../../support/backends.ts'
+import { backendsUnderTest, isFloat32 } from '../../support/backends.ts'
 import { expectNear } from '../../support/numbers.ts'
 import { runs } from '../../support/replay.ts'
 import { bits, gaussian, linearClassifier, pixels, purifierOf, smallEpsilon } from '../fixtures.ts'
@@ -37,7 +37,7 @@ const lengths = (delta: ArrayLike<number>, norm: Norm): number[] =>
   })
 
 describe.each(backendsUnderTest)('PGD on %s', backend => {
-  const ulp = backend === 'cpu' ? 2 ** -24 : 2 ** -53
+  const ulp = isFloat32(backend) ? 2 ** -24 : 2 ** -53
 
   it('should keep every iterate in the ball and in the box, also from a start outside (P61)', async () => {
     await useBackend(backend)

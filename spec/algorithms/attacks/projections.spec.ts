@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { l2Norm, type Norm, projectBall, projectImage, steepestDirection } from '../../../algorithms/attacks/projections.ts'
 import { type Tensor, useBackend, zeros } from '../../../core/index.ts'
-import { backendsUnderTest } from '../../support/backends.ts'
+import { backendsUnderTest, isFloat32 } from '../../support/backends.ts'
 import { expectAllNear } from '../../support/numbers.ts'
 import { runs } from '../../support/replay.ts'
 import { bits, gaussian, pixels } from '../fixtures.ts'
@@ -24,7 +24,7 @@ const imagesOf = async (x: Tensor): Promise<Float64Array[]> => {
 const length = (values: Float64Array, norm: Norm): number => (norm === 'linf' ? Math.max(...values.map(Math.abs)) : Math.hypot(...values))
 
 describe.each(backendsUnderTest)('projections on %s', backend => {
-  const ulps = backend === 'cpu' ? 4 * 2 ** -23 : 4 * 2 ** -52
+  const ulps = isFloat32(backend) ? 4 * 2 ** -23 : 4 * 2 ** -52
   const property = (check: (seed: number, at: { shape: number[]; norm: Norm; epsilon: number }) => Promise<void>) => async () => {
     await useBackend(backend)
     await fc.assert(

@@ -10,7 +10,7 @@ import { paperTimesteps } from '../../../algorithms/purification/timesteps.ts'
 import { createDraws } from '../../../algorithms/randomness/draws.ts'
 import { grad, type Tensor, useBackend } from '../../../core/index.ts'
 import { crossEntropy } from '../../../core/nn/crossEntropy.ts'
-import { backendsUnderTest } from '../../support/backends.ts'
+import { backendsUnderTest, isFloat32 } from '../../support/backends.ts'
 import { expectAllNear, expectNear } from '../../support/numbers.ts'
 import { runs } from '../../support/replay.ts'
 import { gaussian, linearClassifier, pixels, purifierOf, smallEpsilon } from '../fixtures.ts'
@@ -27,7 +27,7 @@ const setup = (seed: number) => ({
 const gradientOf = (f: (x: Tensor) => Tensor, x: Tensor) => grad((input: Tensor) => f(input).sum())(x)
 
 describe.each(backendsUnderTest)('views of a defence on %s', backend => {
-  const tolerance = backend === 'cpu' ? 1e-5 : 1e-10
+  const tolerance = isFloat32(backend) ? 1e-5 : 1e-10
 
   it('should have under BPDA the values of the defence and the gradient of the classifier at the purified image', async () => {
     await useBackend(backend)

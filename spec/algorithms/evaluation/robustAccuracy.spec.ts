@@ -6,7 +6,7 @@ import { createDraws } from '../../../algorithms/randomness/draws.ts'
 import { type LockSetName, lockSets } from '../../../algorithms/randomness/lockSets.ts'
 import { liveTensors, ops, type Tensor, tensor, useBackend } from '../../../core/index.ts'
 import { crossEntropy } from '../../../core/nn/crossEntropy.ts'
-import { normalCdf } from '../../core/random/statistics.ts'
+import { mean, normalCdf } from '../../core/random/statistics.ts'
 import { backendsUnderTest } from '../../support/backends.ts'
 import { standardErrors } from '../../support/falseFailures.ts'
 import { runs } from '../../support/replay.ts'
@@ -61,10 +61,7 @@ const coin =
   }
 const coinAccuracy = (c: number): number => 0.5 - Math.asin(c) / Math.PI
 
-const accuracy = (outcomes: readonly (readonly boolean[])[]): number => {
-  const all = outcomes.flat()
-  return all.filter(Boolean).length / all.length
-}
+const accuracy = (outcomes: readonly (readonly boolean[])[]): number => mean(outcomes.flat().map(Number))
 
 /** Holds within so many standard errors of the outcomes. */
 const expectAccuracy = (outcomes: readonly (readonly boolean[])[], p: number, errors: number): void => {

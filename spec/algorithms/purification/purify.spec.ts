@@ -7,7 +7,7 @@ import { type Purifier, purify, type ReverseProcess } from '../../../algorithms/
 import { paperTimesteps } from '../../../algorithms/purification/timesteps.ts'
 import { createDraws, type Draws } from '../../../algorithms/randomness/draws.ts'
 import { grad, liveTensors, type Tensor, tensor, tidy, useBackend, valueAndGrad, vjp } from '../../../core/index.ts'
-import { backendsUnderTest } from '../../support/backends.ts'
+import { backendsUnderTest, isFloat32 } from '../../support/backends.ts'
 import { dot, expectAllNear, expectNear } from '../../support/numbers.ts'
 import { runs } from '../../support/replay.ts'
 import { bits, gaussian, pixels, purifierOf, recording, schedule, smallEpsilon, smallUnet } from '../fixtures.ts'
@@ -217,7 +217,7 @@ describe('purify (E1, E3, E4)', () => {
             return xT.sub(x.mul(2).sub(1).mul(Math.sqrt(abar))).div(Math.sqrt(1 - abar))
           }
           const image = purify({ ...given, epsilonTheta }, x, createDraws({ seed, images: ids }))
-          expectAllNear(await image.data(), await x.data(), backend === 'cpu' ? 1e-5 : 1e-10)
+          expectAllNear(await image.data(), await x.data(), isFloat32(backend) ? 1e-5 : 1e-10)
         }),
         { numRuns: runs(10) },
       )

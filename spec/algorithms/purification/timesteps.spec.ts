@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { faithfulTimesteps, paperTimesteps, type ReverseInterval } from '../../../algorithms/purification/timesteps.ts'
+import { realBetween } from '../../support/realBetween.ts'
 import { runs } from '../../support/replay.ts'
 
 const expectChain = (intervals: readonly ReverseInterval[]): void => {
@@ -40,7 +41,7 @@ describe('timesteps of the purifier', () => {
       .record({
         timesteps: fc.integer({ min: 10, max: 1000 }),
         percent: fc.integer({ min: 1, max: 100 }),
-        share: fc.double({ min: 0, max: 1, noNaN: true }),
+        share: realBetween(0, 1),
       })
       .map(({ timesteps, percent, share }) => {
         const levels = Math.round((percent / 100) * timesteps)
