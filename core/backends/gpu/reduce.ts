@@ -5,6 +5,8 @@ import type { Device, DeviceArray, GpuArray, GpuKernel } from './device.ts'
 import { counter, indexText, planGrid } from './grid.ts'
 import { mapViews } from './map.ts'
 import { collapse, mostInputs, type View } from './view.ts'
+import * as wgsl from './wgsl/reduceViews.ts'
+import { hasWgsl } from './wgsl/wgslKernel.ts'
 
 /** A view whose elements are combined: `step` elements between neighbours along the reduced axis. */
 export interface ReducedView extends View {
@@ -63,8 +65,12 @@ return total;`
   )
 }
 
-/** Combines `length` elements into one for every index of `kept`, in as many passes as it takes. */
+/** Combines `length` elements into one for every index of `kept`, in as many passes as it takes; in WGSL where there is some. */
 export const reduceViews = (device: Device, reduction: Reduction): DeviceArray | undefined => {
+  if (hasWgsl(device) && reduction.views.length <= mostInputs) {
+    const written = wgsl.reduceViews(device, reduction)
+    if (written) return written
+  }
   const partial = reducePass(device, reduction)
   const chunks = Math.ceil(reduction.length / chunk)
   if (!partial || chunks === 1) return partial

@@ -20,8 +20,8 @@ export interface Product {
   readonly place: string
   /** Expression in `batch`, `m` that is added to the elements of a row. */
   readonly bias?: string
-  /** Where the result goes; to `add` to what is there, its sums must be no longer than `longestSum`. Default: a new array. */
-  readonly into?: { readonly values: DeviceArray; readonly add?: boolean }
+  /** The array of `length` elements where `place` puts the result, or which it is added to. Without `values` a new one. */
+  readonly into?: { readonly values: DeviceArray | undefined; readonly length: number; readonly add?: boolean }
 }
 
 const lengthOf = ({ batches, m, n }: Product): number => batches * m * n
@@ -183,8 +183,9 @@ export const tiledProduct = (
   const sizes = { batches, m, n, k, splits, chunk, length, ...product.sizes }
   if (workgroups.some(count => count > mostGroups)) return undefined
   const code = sourceOf(product, Object.keys(sizes), { tile, inputs: inputs.length })
-  const shader = { code, workgroups, length: length * splits }
-  const partial = device.dispatch(shader, inputs, { sizes: Object.values(sizes), ...(product.into && { into: product.into.values }) })
+  const { into } = product
+  const shader = { code, workgroups, length: into?.length ?? length * splits }
+  const partial = device.dispatch(shader, inputs, { sizes: Object.values(sizes), ...(into?.values && { into: into.values }) })
   if (splits === 1) return partial
   return reduceViews(device, {
     combine: 'add',
