@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url)).replace(/[\\/]$/,
 const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
 
 /** How a script of package.json is called from the current folder. */
-const scriptCall = (script: 'start' | 'train'): string => {
+const scriptCall = (script: 'start' | 'train' | 'landscape'): string => {
   const npm = process.cwd() === root ? 'npm' : `npm --prefix ${quote(root)}`
   return script === 'start' ? `${npm} start` : `${npm} run ${script}`
 }
@@ -17,7 +17,7 @@ const scriptCall = (script: 'start' | 'train'): string => {
  * to copy. npm runs scripts in the project's folder, so paths (`paths`) given elsewhere become absolute.
  */
 export const commandLine = (
-  script: 'start' | 'train',
+  script: 'start' | 'train' | 'landscape',
   options: Readonly<Record<string, unknown>>,
   { paths = [] }: { readonly paths?: readonly string[] } = {},
 ): string => {

@@ -8,6 +8,7 @@ import { evaluateCommand } from '../evaluate/command.ts'
 import { fuzzCommand } from '../fuzz/command.ts'
 import { doctorCommand } from '../gpu/command.ts'
 import { inspectCommand } from '../inspect/command.ts'
+import { landscapeCommand } from '../landscape/command.ts'
 import { parityCommand } from '../parity/command.ts'
 import { withProfile } from '../profile/option.ts'
 import { qualityCommand } from '../quality/command.ts'
@@ -36,6 +37,7 @@ export const createProgram = (): Command => {
     withProfile(trainCommand()),
     withProfile(evaluateCommand()),
     withProfile(parityCommand()),
+    withProfile(landscapeCommand()),
     qualityCommand(),
     certifyCommand(),
     inspectCommand(),

@@ -49,18 +49,24 @@ export type AuditOptions = Readonly<z.infer<typeof auditOptions>>
 const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
 
 /** Checks options from the command line; the first fault becomes one line. @throws UsageError */
-export const parseAuditOptions = (given: Record<string, unknown>): AuditOptions => {
-  const result = auditOptions.strict().safeParse(given)
+export const parseOptions = <S extends z.ZodObject>(schema: S, given: Record<string, unknown>): z.infer<S> => {
+  const result = schema.strict().safeParse(given)
   if (!result.success) {
     const issue = result.error.issues[0]!
     const name = issue.code === 'unrecognized_keys' ? issue.keys[0]! : String(issue.path[0])
-    const field = (auditOptions.shape as Readonly<Record<string, { readonly description?: string } | undefined>>)[name]
+    const field = (schema.shape as Readonly<Record<string, { readonly description?: string } | undefined>>)[name]
     if (!field) throw new UsageError(`there is no option ${flagOf(name)}`, 'see --help')
     throw new UsageError(`${flagOf(name)} is ${JSON.stringify(given[name])}`, `use ${field.description}`)
   }
-  assertViewFits(result.data)
-  assertStepsFit(result.data)
-  return result.data
+  return result.data as z.infer<S>
+}
+
+/** @throws UsageError */
+export const parseAuditOptions = (given: Record<string, unknown>): AuditOptions => {
+  const options = parseOptions(auditOptions, given)
+  assertViewFits(options)
+  assertStepsFit(options)
+  return options
 }
 
 /** The adjoint equation is that of an SDE, DiffAttack's loss that of timesteps; both fit a run of one such process. */

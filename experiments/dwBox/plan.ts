@@ -5,6 +5,7 @@ import type { ClampGradient } from '../../algorithms/purification/clamp.ts'
 import type { LockSetName } from '../../algorithms/randomness/lockSets.ts'
 import type { PlainDenoiserName } from '../baselines/digitsDenoiser.ts'
 import { splitDigits } from '../data/digits.ts'
+import type { LandscapeGrid } from '../landscape/options.ts'
 import type { AuditOptions, GradientName } from './options.ts'
 import { claimedProcesses, type ProcessName, processLabels, processSteps } from './process.ts'
 
@@ -60,6 +61,7 @@ export type Unit =
   | (UnitBase & { readonly kind: 'accuracy'; readonly reportDraws: number })
   | (UnitBase & { readonly kind: 'gallery' })
   | (UnitBase & { readonly kind: 'trajectory' })
+  | (UnitBase & { readonly kind: 'landscape'; readonly grid: LandscapeGrid })
 
 const imagesPerUnit = 128
 

@@ -4,6 +4,8 @@ import { evaluateBatch, type LabelledBatch } from '../../algorithms/evaluation/r
 import { lockSets } from '../../algorithms/randomness/lockSets.ts'
 import { tensor } from '../../core/index.ts'
 import { loadDigits } from '../data/digits.ts'
+import type { ImageLandscape } from '../landscape/results.ts'
+import { runLandscape } from '../landscape/runLandscape.ts'
 import { attackViewOf } from './attackView.ts'
 import type { Networks } from './defence.ts'
 import { runGallery } from './gallery.ts'
@@ -28,9 +30,10 @@ export interface UnitResults {
   readonly accuracy: AccuracyResult
   readonly gallery: readonly GalleryImage[]
   readonly trajectory: readonly Trajectory[]
+  readonly landscape: ImageLandscape
 }
 
-/** Called as gradients of images are done, with their number. */
+/** Called as gradients of images are done (for landscapes: evaluations), with their number. */
 export type OnWork = (gradients: number) => void
 
 const digits = loadDigits()
@@ -50,6 +53,7 @@ export const batchOf = (ids: readonly number[]): LabelledBatch => {
 export const runUnit = async (unit: Unit, networks: Networks, onWork: OnWork): Promise<UnitResults[Unit['kind']]> => {
   if (unit.kind === 'gallery') return runGallery(unit, networks, onWork)
   if (unit.kind === 'trajectory') return runTrajectories(unit, networks, onWork)
+  if (unit.kind === 'landscape') return runLandscape(unit, networks, onWork)
   const { row, setting, imageIds } = unit
   if (row.attack.name) return runPreset(unit, networks, onWork)
   const batch = batchOf(imageIds)

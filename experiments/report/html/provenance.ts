@@ -16,7 +16,13 @@ const list = (entries: readonly Entry[]): Markup =>
   html`<dl>${entries.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`
 
 /** What is needed to repeat the run, and to explain a difference. */
-export const provenanceDetails = ({ id, command, provenance, options, seconds }: AuditResults): Markup => {
+export const provenanceDetails = ({
+  id,
+  command,
+  provenance,
+  options,
+  seconds,
+}: Pick<AuditResults, 'id' | 'command' | 'provenance' | 'options' | 'seconds'>): Markup => {
   const { git, cpu, dependencies } = provenance
   return html`<details><summary>Options and provenance</summary>
 <p>Repeat the run with</p><pre>${command}</pre>
