@@ -6,6 +6,9 @@ const root = fileURLToPath(new URL('../../', import.meta.url)).replace(/[\\/]$/,
 /** A word as a POSIX shell takes it. */
 const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
 
+/** How the launcher of an offline bundle was called, where there is no npm. */
+export const launcher = (): string | undefined => process.env.DBP_COMMAND
+
 /** How a script of package.json is called from the current folder. */
 const scriptCall = (script: 'start' | 'train' | 'landscape'): string => {
   const npm = process.cwd() === root ? 'npm' : `npm --prefix ${quote(root)}`
@@ -21,7 +24,7 @@ export const commandLine = (
   options: Readonly<Record<string, unknown>>,
   { paths = [] }: { readonly paths?: readonly string[] } = {},
 ): string => {
-  const elsewhere = process.cwd() !== root
+  const elsewhere = process.cwd() !== root && launcher() === undefined
   const words = Object.entries(options).flatMap(([name, value]) => {
     if (value === undefined || value === false) return []
     const flag = `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
@@ -29,5 +32,7 @@ export const commandLine = (
     const texts = [value].flat().map(String)
     return [flag, ...texts.map(text => (elsewhere && paths.includes(name) ? resolve(text) : text))]
   })
+  const bundled = launcher()
+  if (bundled !== undefined) return [bundled, script === 'start' ? 'run' : script, ...words].map(quote).join(' ')
   return words.length > 0 ? `${scriptCall(script)} -- ${words.map(quote).join(' ')}` : scriptCall(script)
 }

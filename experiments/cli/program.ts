@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { auditCommand } from '../audit/command.ts'
 import { benchCommand } from '../bench/command.ts'
+import { bundleCommand } from '../bundle/command.ts'
 import { certifyCommand } from '../certify/command.ts'
 import { trainCommand } from '../digits/command.ts'
 import { runCommand } from '../dwBox/command.ts'
@@ -13,9 +14,13 @@ import { parityCommand } from '../parity/command.ts'
 import { withProfile } from '../profile/option.ts'
 import { qualityCommand } from '../quality/command.ts'
 import { wholeNumber } from './arguments.ts'
+import { launcher } from './commandLine.ts'
 
-/** How a command is called from a checkout: nothing is installed, package.json has a script for each. */
+/** How a command is called from a checkout: nothing is installed, package.json has a script for each. A bundle has a launcher. */
 const usageOf = (command: Command): string => {
+  const bundled = launcher()
+  if (bundled !== undefined)
+    return command.parent === null ? `${bundled} <command> [options]` : `${bundled} ${command.name()} ${command.usage()}`
   if (command.parent === null) return 'npx tsx experiments/cli/main.ts <command> [options]'
   return `${command.name() === 'run' ? 'npm start' : `npm run ${command.name()}`} -- ${command.usage()}`
 }
@@ -45,6 +50,7 @@ export const createProgram = (): Command => {
     auditCommand(),
     doctorCommand(),
     benchCommand(),
+    bundleCommand(),
   ])
     program.addCommand(command.copyInheritedSettings(program))
   return program

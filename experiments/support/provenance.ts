@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 export interface Provenance {
   readonly seed: number
   readonly backend: string
-  /** The commit of the code, and whether the working tree had changes beside it; null outside a git checkout. */
+  /** The commit of the code, and whether the working tree had changes beside it; null outside a git checkout and a bundle of one. */
   readonly git: { readonly commit: string; readonly dirty: boolean } | null
   readonly version: string
   readonly node: string
@@ -30,6 +30,15 @@ const gitState = (root: string): Provenance['git'] => {
     // The project may lie unpacked inside the checkout of something else, whose commit says nothing about this code.
     if (realpathSync(git(root, 'rev-parse', '--show-toplevel')) !== realpathSync(root)) return null
     return { commit: git(root, 'rev-parse', 'HEAD'), dirty: git(root, 'status', '--porcelain') !== '' }
+  } catch {
+    return null
+  }
+}
+
+/** What `npm run bundle` noted of the checkout it was run in; null where this is no bundle. */
+const bundledState = (root: string): Provenance['git'] => {
+  try {
+    return JSON.parse(readFileSync(join(root, 'bundle.json'), 'utf8')).git
   } catch {
     return null
   }
@@ -61,7 +70,7 @@ export const collectProvenance = ({
   return {
     seed,
     backend,
-    git: gitState(root),
+    git: gitState(root) ?? bundledState(root),
     version,
     node: process.version,
     platform: `${process.platform} ${process.arch}`,

@@ -4,6 +4,7 @@ import { commandLine } from '../../../experiments/cli/commandLine.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()
+  vi.unstubAllEnvs()
 })
 
 describe('commandLine', () => {
@@ -16,6 +17,13 @@ describe('commandLine', () => {
 
   it('should quote what a shell would take apart', () => {
     expect(commandLine('start', { out: "Anna's runs", id: 'a-1.b' })).toBe(`npm start -- --out 'Anna'\\''s runs' --id a-1.b`)
+  })
+
+  it('should name the launcher of a bundle, which needs no npm and runs where it is called', () => {
+    vi.stubEnv('DBP_COMMAND', './dbp-bundle/dbp')
+    vi.spyOn(process, 'cwd').mockReturnValue(tmpdir())
+    expect(commandLine('start', { out: 'runs' }, { paths: ['out'] })).toBe('./dbp-bundle/dbp run --out runs')
+    expect(commandLine('train', {})).toBe('./dbp-bundle/dbp train')
   })
 
   it('should be right in another folder too', () => {

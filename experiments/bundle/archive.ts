@@ -1,0 +1,58 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { createWriteStream, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
+import { UserError } from '../support/errors.ts'
+import type { Entry } from './entry.ts'
+import { tarPieces } from './tarWriter.ts'
+
+export type Compression = 'xz' | 'gz'
+
+/** xz where it is installed: a third smaller. */
+export const presentCompression = (): Compression => (spawnSync('xz', ['--version']).status === 0 ? 'xz' : 'gz')
+
+/** One thread, so that the bytes do not depend on the number of processors. */
+const compressXz = async (pieces: Readable, path: string): Promise<void> => {
+  const child = spawn('xz', ['-6', '-T1', '-c'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const ended = new Promise<void>((resolve, reject) =>
+    child.on('error', reject).on('close', status => {
+      if (status === 0) resolve()
+      else reject(new UserError(`bundle: xz ended with ${status}`, 'look for its message above'))
+    }),
+  )
+  await Promise.all([ended, pipeline(pieces, child.stdin), pipeline(child.stdout, createWriteStream(path))])
+}
+
+export interface ArchiveOptions {
+  readonly out: string
+  readonly compression: Compression
+  /** Told the bytes of every piece before compression. */
+  readonly onBytes?: (bytes: number) => void
+}
+
+/** Writes the files under one folder `folder` into a compressed tar archive. Returns its bytes; nothing is left where it fails. */
+export const writeArchive = async (
+  folder: string,
+  entries: readonly Entry[],
+  { out, compression, onBytes = () => undefined }: ArchiveOptions,
+): Promise<number> => {
+  const pieces = function* () {
+    for (const piece of tarPieces(entries.map(entry => ({ ...entry, path: `${folder}/${entry.path}` })))) {
+      onBytes(piece.length)
+      yield piece
+    }
+  }
+  const partial = `${out}.part`
+  mkdirSync(dirname(out), { recursive: true })
+  try {
+    const stream = Readable.from(pieces(), { objectMode: false })
+    if (compression === 'xz') await compressXz(stream, partial)
+    else await pipeline(stream, createGzip({ level: 9 }), createWriteStream(partial))
+    renameSync(partial, out)
+  } finally {
+    rmSync(partial, { force: true })
+  }
+  return statSync(out).size
+}
