@@ -4,6 +4,7 @@ import type { ConvGeometry } from './wasm/convPlan.ts'
 import { isExactArithmetic } from './wasm/link.ts'
 import type { WinogradSize } from './wasm/winograd.ts'
 import { winogradConvolution } from './wasm/winogradConvolution.ts'
+import { tilesPerImage } from './wasm/winogradPlan.ts'
 import { strided, stridedAdjoints } from './wasm/winogradStrided.ts'
 import { F2, F4, type WinogradGradientVariant, type WinogradVariant } from './wasm/winogradTransform.ts'
 import { winogradWeightGrad } from './wasm/winogradWeightGrad.ts'
@@ -77,9 +78,12 @@ const plainVariant = (height: number, width: number): WinogradGradientVariant | 
   return cost(F4, height, width) < cost(F2, height, width) ? F4 : F2
 }
 
-/** Whether tiles are used for a convolution with stride two. */
-const isStridedByTiles = ({ outHeight, outWidth }: ConvGeometry): boolean =>
-  Math.min(outHeight, outWidth) >= strided.outputs && (winograd !== 'auto' || cost(strided, outHeight, outWidth) < 9 * outHeight * outWidth)
+/** Whether tiles are used for a convolution with stride two: where they save multiplications, though a lone small image gains nothing. */
+const isStridedByTiles = (g: ConvGeometry): boolean => {
+  const least = Math.min(g.outHeight, g.outWidth)
+  if (winograd !== 'auto') return least >= strided.outputs
+  return least >= smallest && tilesPerImage(g, strided) * strided.size ** 2 < 9 * g.outHeight * g.outWidth
+}
 
 /** For the convolution and its weight gradient. */
 const variantOf = (g: ConvGeometry, attributes: Conv2dAttributes): WinogradGradientVariant | undefined => {
