@@ -24,7 +24,7 @@ interface Options {
 }
 
 /** Radii of the table, in units of sigma. */
-const relativeRadii = [0.5, 1, 1.5, 2]
+const relativeRadii = [0.25, 0.5, 1, 1.5]
 
 const percent = (share: number): string => (100 * share).toFixed(1)
 

@@ -108,7 +108,7 @@ describe('npm run certify', () => {
     const { code, stdout, stderr } = await callProgram(...args)
     expect([code, stderr]).toEqual([0, ''])
     const { rows, radii } = JSON.parse(stdout)
-    expect(radii).toEqual([0, 0.125, 0.25, 0.375, 0.5])
+    expect(radii).toEqual([0, 0.0625, 0.125, 0.25, 0.375])
     const names = ['classifier alone', 'Gaussian blur', 'linear MMSE', 'one step, vanilla', 'one step, addt-scaled']
     expect(rows.map((row: { defence: string }) => row.defence)).toEqual(names)
     for (const { accuracy, certificates } of rows) {
