@@ -2,7 +2,7 @@ import type { AnyOp, HostArray } from '../../op.ts'
 import type { ElementwiseAttributes } from '../../ops/elementwise.ts'
 import { sizeOf } from '../../shape.ts'
 import type { Backend, DType, HostValues, Operand, Storage } from '../backend.ts'
-import { createFusion } from './fusion.ts'
+import { createCpuFusion } from './fusion.ts'
 import { createHeap } from './heap.ts'
 import type { CpuArray } from './kernel.ts'
 import { kernels } from './kernels.ts'
@@ -11,13 +11,13 @@ import { type HeapStorage, heapStorage } from './storage.ts'
 /**
  * The fast backend on any machine: float32 in one WebAssembly memory, kernels emitted as SIMD code at run time. An op
  * or a shape without a kernel runs its definition on views of the same memory, so every op is always available.
- * Elementwise ops on large arrays wait until they are needed and are then computed together (see fusion.ts).
+ * Elementwise ops on large arrays wait until they are needed and are then computed together (see ../fusion/fusion.ts).
  */
 export const createCpu = (memory: { readonly maximumPages?: number } = {}): Backend => {
   const heap = createHeap(memory)
   const view = (pointer: number, size: number, dtype: DType): HostValues =>
     dtype === 'int32' ? heap.i32(pointer, size) : heap.f32(pointer, size)
-  const fusion = createFusion(heap)
+  const fusion = createCpuFusion(heap)
   const store = (owner: string, size: number, dtype: DType): HeapStorage => heapStorage(heap.allocate(4 * size, owner), size, dtype)
   const arrayOf = ({ storage, shape }: Operand): CpuArray => ({
     pointer: (storage as HeapStorage).pointer,

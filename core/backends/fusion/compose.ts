@@ -1,12 +1,12 @@
 import { type Expr, input, param } from '../../expr/expr.ts'
 import { type InternedExpr, intern } from '../../expr/intern.ts'
 import { substitute } from '../../expr/substitute.ts'
-import type { Deferred, HeapStorage, Leaf } from './storage.ts'
+import type { Deferred, FusibleStorage, Leaf } from './deferred.ts'
 
 /** An operand of an elementwise op: an array to read, or a deferred computation to take in. */
 export type Part =
   | { readonly kind: 'leaf'; readonly leaf: Leaf }
-  | { readonly kind: 'inline'; readonly of: HeapStorage; readonly as: Leaf['shape'] }
+  | { readonly kind: 'inline'; readonly of: FusibleStorage; readonly as: Leaf['shape'] }
 
 export type Composed = Pick<Deferred, 'expr' | 'leaves' | 'params'>
 
@@ -42,7 +42,7 @@ const positionOf = (leaves: Leaf[], { storage, shape }: Leaf): number => {
 }
 
 /** A leaf of a deferred array that is viewed in another shape: what has all its elements takes that shape, the rest is one number. */
-const viewed = (leaf: Leaf, of: HeapStorage, as: Leaf['shape']): Leaf =>
+const viewed = (leaf: Leaf, of: FusibleStorage, as: Leaf['shape']): Leaf =>
   sameShape(of.deferred!.shape, as) ? leaf : { storage: leaf.storage, shape: leaf.storage.size === of.size ? as : [] }
 
 /** Where a part's inputs and parameters went; a leaf has no expression. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createCpu } from '../../../core/backends/cpu/cpu.ts'
-import { setFusion } from '../../../core/backends/cpu/fusion.ts'
+import { setFusion } from '../../../core/backends/fusion/fusion.ts'
 import * as E from '../../../core/expr/expr.ts'
 import { checkpoint, dispose, ops, type Tensor, tensor, tidy, valueAndGrad, withBackend } from '../../../core/index.ts'
 import { runs } from '../../support/replay.ts'
