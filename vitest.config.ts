@@ -1,12 +1,20 @@
 import { defineConfig } from 'vitest/config'
 
-/** `vitest run --mode gpu` runs the laws of ops and of the DW-box attack on every mode of the gpu backend that is present. */
+const gpuAlgorithms = [...['gpuModes', 'rbgm', 'cgpo'], ...['attacks/dwBox', 'attacks/pgd', 'purification/purify']].map(
+  name => `spec/algorithms/${name}.spec.ts`,
+)
+
+/**
+ * `--mode gpu` runs the laws of ops and the properties of the algorithms on every mode of the gpu backend that is present,
+ * `--mode deep` everything with ten times the property runs.
+ */
 export default defineConfig(({ mode }) => ({
   test: {
-    include: mode === 'gpu' ? ['spec/core/gpu/**/*.spec.ts', 'spec/algorithms/attacks/dwBox.spec.ts'] : ['spec/**/*.spec.ts'],
+    include: mode === 'gpu' ? ['spec/core/gpu/**/*.spec.ts', ...gpuAlgorithms] : ['spec/**/*.spec.ts'],
     setupFiles: ['spec/support/setup.ts'],
     ...(mode === 'gpu' && { globalSetup: ['spec/support/gpuSetup.ts'], env: { SPEC_BACKENDS: 'gpu' } }),
-    testTimeout: mode === 'gpu' ? 120_000 : 30_000,
+    ...(mode === 'deep' && { env: { SPEC_RUNS: process.env.SPEC_RUNS ?? '10' } }),
+    testTimeout: { gpu: 120_000, deep: 600_000 }[mode] ?? 30_000,
     pool: 'forks',
     maxWorkers: 2,
   },

@@ -23,7 +23,8 @@ const patternOf = (title: string): string => title.replace(/[.*+?^${}()|[\]\\]/g
 /** The command that runs one test again, from the same seed. */
 export const replayCommand = (seed: number, test: { readonly file: string; readonly title: string }): string => {
   const multiplier = process.env.SPEC_RUNS ? `SPEC_RUNS=${process.env.SPEC_RUNS} ` : ''
-  return `SPEC_SEED=${seed} ${multiplier}npx vitest run ${test.file} -t ${shellQuoted(patternOf(test.title))}`
+  const mode = process.env.SPEC_BACKENDS === 'gpu' ? ' --mode gpu' : ''
+  return `SPEC_SEED=${seed} ${multiplier}npx vitest run${mode} ${test.file} -t ${shellQuoted(patternOf(test.title))}`
 }
 
 const longest = 2000

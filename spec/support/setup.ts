@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { TestRunner } from 'vitest'
-import { describeFailure, specSeed } from './replay.ts'
+import { describeFailure, runs, specSeed } from './replay.ts'
 
 /**
  * Loaded before every spec file. Every property starts from one fixed seed, tells its test how many runs it made (the
@@ -13,7 +13,7 @@ declare module 'vitest' {
   }
 }
 
-fc.configureGlobal({ seed: specSeed() })
+fc.configureGlobal({ seed: specSeed(), numRuns: runs(100) })
 
 fc.installGlobalPlugin(() => ({
   onAllRunsComplete: details => {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { chooseFrom, chosen } from './choose.ts'
 import { replayCommand, runs, specSeed } from './replay.ts'
+import { readSources } from './sources.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 
@@ -45,5 +46,32 @@ describe('replay', () => {
     expect(assertion).toThrow(
       /\ncounterexample: \[100\]\nseed: \d+, path: [\d:]+\nreplay: SPEC_SEED=\d+ npx vitest run spec\/support\/support\.spec\.ts -t '/,
     )
+  })
+})
+
+describe.each([{ name: 'a (b)' }])('replay in group $name', () => {
+  it.each([[3, "it's *"]])('should name test %i, %s, as the runner matches it', () => {
+    const message = (): string => {
+      try {
+        fc.assert(fc.property(fc.nat(1000), n => n < 100))
+        return ''
+      } catch (error) {
+        return (error as Error).message
+      }
+    }
+    const [, quoted] = /replay: .* -t '(.*)'$/.exec(message()) ?? []
+    const pattern = new RegExp(quoted!.replaceAll("'\\''", "'"))
+    const title = expect.getState().currentTestName!.split(' > ').slice(-2).join(' ')
+    expect(title).toContain("a (b)' should name test 3, it's *,")
+    expect(title).toMatch(pattern)
+  })
+})
+
+describe('property specs', () => {
+  it('should multiply their runs and begin from the common seed, so that they can be repeated deeper and otherwise', () => {
+    const odd = readSources('spec')
+      .filter(({ path }) => path !== 'spec/support/support.spec.ts')
+      .filter(({ text }) => /numRuns: \d|\bfc\.assert\([^;]*?\n\s*\{ seed: \d+[ ,]/.test(text))
+    expect(odd.map(({ path }) => path)).toEqual([])
   })
 })

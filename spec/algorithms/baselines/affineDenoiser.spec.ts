@@ -13,6 +13,7 @@ import { createDraws } from '../../../algorithms/randomness/draws.ts'
 import { dwBoth } from '../../../algorithms/randomness/lockSets.ts'
 import { ops, tensor, useBackend, valueAndGrad } from '../../../core/index.ts'
 import { expectAllNear, expectNear } from '../../support/numbers.ts'
+import { runs } from '../../support/replay.ts'
 import { gaussian, linearClassifier, pixels, purifierOf, schedule, smallEpsilon } from '../fixtures.ts'
 
 beforeAll(async () => {
@@ -38,7 +39,7 @@ describe('linearMmse', () => {
         const expected = gain.map((row, i) => moments.mean[i]! + row.reduce((sum, w, j) => sum + w * (y[j]! - moments.mean[j]!), 0))
         expectAllNear(affineDenoiser({ matrix, offset })(tensor(y, [1, 1, 2, 2])).dataSync(), expected, 1e-10)
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     )
   })
 

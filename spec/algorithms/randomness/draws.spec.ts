@@ -13,6 +13,7 @@ import { setBackend } from '../../../core/backends/backend.ts'
 import { createFakeAsync } from '../../../core/backends/reference/reference.ts'
 import { correlation, kolmogorovSmirnov, normalCdf } from '../../core/random/statistics.ts'
 import { ksBound, standardErrors } from '../../support/falseFailures.ts'
+import { runs } from '../../support/replay.ts'
 
 const registered: readonly Source[] = [...new Set([...evaluationSources, ...trainingSources])]
 const purposes: readonly Purpose[] = ['attack', 'select', 'report', 'train']
@@ -39,7 +40,7 @@ describe('draws', () => {
         const draw = async () => [...(await createDraws({ seed, images: ids, registered }).at(where).normal(from, [2, 3], at).data())]
         expect(await draw()).toEqual(await draw())
       }),
-      { seed: 21, numRuns: 30 },
+      { numRuns: runs(30) },
     )
   })
 
@@ -57,7 +58,6 @@ describe('draws', () => {
           expect(reversed.integers(from, { low: 0, high: 1000 }, at)[j]).toBe(draws.integers(from, { low: 0, high: 1000 }, at)[i])
         })
       }),
-      { seed: 22 },
     )
   })
 
@@ -70,7 +70,6 @@ describe('draws', () => {
         }
         expect(inOrder([...names].reverse()).reverse()).toEqual(inOrder(names))
       }),
-      { seed: 23 },
     )
   })
 
@@ -85,7 +84,6 @@ describe('draws', () => {
           expect(new Set(keys).size).toBe(names.length)
         },
       ),
-      { seed: 24 },
     )
   })
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { DrawContext, Purpose, Source } from '../../../algorithms/randomness/drawName.ts'
 import { createDraws } from '../../../algorithms/randomness/draws.ts'
 import { type LockSetName, lockSets } from '../../../algorithms/randomness/lockSets.ts'
+import { runs } from '../../support/replay.ts'
 
 const lockedSources: Record<LockSetName, readonly Source[]> = {
   White: [],
@@ -34,7 +35,7 @@ describe('lock sets (E13)', () => {
           expect(drawnAt(a) === drawnAt(b)).toBe(lockedSources[name].includes(from))
         },
       ),
-      { seed: 31, numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 
@@ -60,7 +61,6 @@ describe('lock sets (E13)', () => {
         expect(drawn('DW_Both', 'init')).toEqual(drawn('White', 'init'))
         expect(drawn('White', 'forward')).not.toEqual(drawn('DW_Fwd', 'forward'))
       }),
-      { seed: 32 },
     )
   })
 })

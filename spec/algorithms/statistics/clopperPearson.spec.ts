@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { type BigNumber, create, all as everything } from 'mathjs'
 import { describe, expect, it } from 'vitest'
 import { binomialUpperTail, clopperPearson, clopperPearsonLower } from '../../../algorithms/evaluation/statistics/clopperPearson.ts'
+import { runs } from '../../support/replay.ts'
 import { binomialProbabilities } from './binomial.ts'
 
 const math = create(everything, { number: 'BigNumber', precision: 64 })
@@ -25,7 +26,7 @@ const exactTail = (k: number, n: number, p: number): number => {
 
 const counts = fc.integer({ min: 1, max: 40 }).chain(n => fc.tuple(fc.nat(n), fc.constant(n)))
 const level = fc.constantFrom(0.001, 0.05, 0.3)
-const few = { numRuns: 40 }
+const few = { numRuns: runs(40) }
 
 describe('binomialUpperTail', () => {
   it('should be the sum of its terms on both sides of the mean', () => {

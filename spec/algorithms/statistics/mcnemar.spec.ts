@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { bignumber, combinations } from 'mathjs'
 import { describe, expect, it } from 'vitest'
 import { discordantPairs, mcnemar } from '../../../algorithms/evaluation/statistics/mcnemar.ts'
+import { runs } from '../../support/replay.ts'
 import { binomialProbabilities } from './binomial.ts'
 
 const count = fc.nat(400)
@@ -21,7 +22,6 @@ describe('mcnemar', () => {
           forth.onlyFirst,
         ])
       }),
-      { seed: 51 },
     )
   })
 
@@ -38,7 +38,6 @@ describe('mcnemar', () => {
           )
         expect(test(all)).toEqual(test(pairs))
       }),
-      { seed: 52 },
     )
   })
 
@@ -61,7 +60,7 @@ describe('mcnemar', () => {
         expect(Math.abs(midP / expectedMidP - 1)).toBeLessThan(1e-11)
         expect(midP).toBeLessThanOrEqual(exact)
       }),
-      { seed: 53, numRuns: 50 },
+      { numRuns: runs(50) },
     )
   })
 

@@ -5,6 +5,7 @@ import { createHeap } from '../../../core/backends/cpu/heap.ts'
 import { setExactArithmetic } from '../../../core/backends/cpu/wasm/link.ts'
 import '../../../core/index.ts'
 import { opRegistry } from '../../../core/op.ts'
+import { runs } from '../../support/replay.ts'
 import { difference, runKernel, size, values } from './arrays.ts'
 
 /** The laws hold attention to its definition on a few positions; here are more of them than a block has. */
@@ -62,7 +63,7 @@ describe('attention', () => {
         const gradient = runKernel(heap, attentionGrad, { inputs, shape: [expected.length], attributes })!
         expect(difference(gradient, expected)).toBeLessThan(3e-5)
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     )
   })
 

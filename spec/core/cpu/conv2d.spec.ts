@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { conv2d, conv2dInputGrad, conv2dWeightGrad, setWinograd } from '../../../core/backends/cpu/conv2d.ts'
+import { runs } from '../../support/replay.ts'
 import { type ConvCase, count, definition, heap, noise, place, relativeError, shapesOf } from './conv2dDefinition.ts'
 
 /** The largest error of the three kernels' results against the definition, relative to the largest sum of absolute products. */
@@ -68,7 +69,7 @@ describe('cpu conv2d, directly', () => {
       fc.property(arbitraryCase, c => {
         expect(errorsOf(c)).toBeLessThan(1e-6)
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     )
   })
 

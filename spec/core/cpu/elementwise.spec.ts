@@ -6,6 +6,7 @@ import { setExactArithmetic } from '../../../core/backends/cpu/wasm/link.ts'
 import { derivative } from '../../../core/expr/derivative.ts'
 import { evaluate } from '../../../core/expr/emitJs.ts'
 import * as E from '../../../core/expr/expr.ts'
+import { runs } from '../../support/replay.ts'
 import { binaries, unaries } from '../expr/arbitrary.ts'
 import { difference, make, runKernel, size, values } from './arrays.ts'
 
@@ -58,7 +59,7 @@ describe('elementwise', () => {
         while (inputShapes[2]!.length > 0 && inputShapes[2]![0] === 1 && inputShapes[2]!.length > drop) inputShapes[2]!.shift()
         expect(compare(expr, inputShapes, shape, [0.25])).toBeLessThan(1e-6)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createHeap } from '../../../core/backends/cpu/heap.ts'
+import { runs } from '../../support/replay.ts'
 
 describe('heap', () => {
   it('should hand out aligned blocks that never overlap, whatever is allocated and freed', () => {
@@ -27,7 +28,7 @@ describe('heap', () => {
         }
         expect(heap.bytesLive).toBe(0)
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     )
   })
 

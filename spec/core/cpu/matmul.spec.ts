@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createHeap } from '../../../core/backends/cpu/heap.ts'
 import { matmul } from '../../../core/backends/cpu/matmul.ts'
+import { runs } from '../../support/replay.ts'
 
 const heap = createHeap()
 
@@ -62,7 +63,7 @@ describe('cpu matmul', () => {
       fc.property(fc.record({ batch, m: size, n: size, k: size, transposeA: fc.boolean(), transposeB: fc.boolean() }), c => {
         expect(run(c).worst).toBeLessThan(1e-5)
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
   })
 

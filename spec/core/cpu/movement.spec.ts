@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createHeap } from '../../../core/backends/cpu/heap.ts'
 import { broadcastTo, concat, pad, permute, slice } from '../../../core/backends/cpu/wasm/movement.ts'
+import { runs } from '../../support/replay.ts'
 import { difference, runKernel, shapes, size, values } from './arrays.ts'
 
 const heap = createHeap({ maximumPages: 2048 })
@@ -47,7 +48,7 @@ describe('movement', () => {
     )
     fc.assert(
       fc.property(arbitrary, ([shape, axes]) => checkPermute(shape, axes)),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 
@@ -126,7 +127,7 @@ describe('movement', () => {
         )
         expect(difference(actual, truth)).toBe(0)
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 
@@ -151,7 +152,7 @@ describe('movement', () => {
         })
         expect(difference(actual, truth)).toBe(0)
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 
@@ -173,7 +174,7 @@ describe('movement', () => {
         )
         expect(difference(actual, truth)).toBe(0)
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 })

@@ -4,6 +4,7 @@ import { createHeap } from '../../../core/backends/cpu/heap.ts'
 import { batchNorm, batchNormGrad, batchNormInputGrad } from '../../../core/backends/cpu/wasm/batchNorm.ts'
 import { groupNorm, groupNormGrad, groupNormInputGrad } from '../../../core/backends/cpu/wasm/groupNorm.ts'
 import { setExactArithmetic } from '../../../core/backends/cpu/wasm/link.ts'
+import { runs } from '../../support/replay.ts'
 import { difference, make, runKernel, size, values } from './arrays.ts'
 
 const heap = createHeap({ maximumPages: 2048 })
@@ -101,7 +102,7 @@ describe('normalisation', () => {
         expect(error.dx).toBeLessThan(5e-5)
         expect(error.parameters).toBeLessThan(1e-5)
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createHeap } from '../../../core/backends/cpu/heap.ts'
 import { max, sum } from '../../../core/backends/cpu/wasm/reduce.ts'
+import { runs } from '../../support/replay.ts'
 import { difference, make, runKernel, size, values } from './arrays.ts'
 
 const heap = createHeap({ maximumPages: 2048 })
@@ -55,7 +56,7 @@ describe('sum and max', () => {
         expect(error.sum).toBeLessThan(1e-6)
         expect(error.max).toBe(0)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 

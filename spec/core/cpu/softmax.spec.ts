@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createHeap } from '../../../core/backends/cpu/heap.ts'
 import { softmax, softmaxInputGrad } from '../../../core/backends/cpu/wasm/softmax.ts'
+import { runs } from '../../support/replay.ts'
 import { difference, runKernel, values } from './arrays.ts'
 
 const heap = createHeap({ maximumPages: 2048 })
@@ -39,7 +40,7 @@ describe('softmax', () => {
         })
         expect(difference(dx, truth)).toBeLessThan(1e-6)
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 

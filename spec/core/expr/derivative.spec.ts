@@ -4,6 +4,7 @@ import { derivative } from '../../../core/expr/derivative.ts'
 import { evaluate } from '../../../core/expr/emitJs.ts'
 import * as E from '../../../core/expr/expr.ts'
 import { linearise } from '../../../core/expr/linear.ts'
+import { runs } from '../../support/replay.ts'
 import { expressions, smoothUnaries } from './arbitrary.ts'
 
 const x = E.input(0)
@@ -29,7 +30,7 @@ describe('derivative', () => {
         fc.pre(Math.abs(moved(0)) < 1e3 && Math.abs(slope) < 1e3 && Math.abs(bend) < 1e-4 && Math.abs(coarse - slope) < 1e-5)
         expect(Math.abs(evaluate(derivative(e, index), [x0, x1], [0.7]) - slope)).toBeLessThan(1e-4 * (1 + Math.abs(slope)))
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 

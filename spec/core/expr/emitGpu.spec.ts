@@ -6,6 +6,7 @@ import { emitGpu } from '../../../core/expr/emitGpu.ts'
 import { evaluate } from '../../../core/expr/emitJs.ts'
 import { erf } from '../../../core/expr/erf.ts'
 import * as E from '../../../core/expr/expr.ts'
+import { runs } from '../../support/replay.ts'
 import { binaries, expressions, smoothUnaries } from './arbitrary.ts'
 
 const devices = Object.fromEntries(hostModes.map(mode => [mode, createHostDevice(mode)]))
@@ -14,7 +15,11 @@ const devices = Object.fromEntries(hostModes.map(mode => [mode, createHostDevice
 const compute = (mode: string, expr: E.Expr, inputs: readonly Float32Array[], params: readonly number[]): Float32Array => {
   const { statements, result, functions } = emitGpu(expr, { input: i => `x${i}[this.thread.x]`, param: i => `p${i}` })!
   const body = [...statements, `return ${result};`].join('\n')
-  return devices[mode]!.launcher({ description: 'test', created: new Error() }).launch({ body, functions, grid: [inputs[0]!.length] }, inputs, params) as Float32Array
+  return devices[mode]!.launcher({ description: 'test', created: new Error() }).launch(
+    { body, functions, grid: [inputs[0]!.length] },
+    inputs,
+    params,
+  ) as Float32Array
 }
 
 const points = Float32Array.from([-90, -3, -1, -0.75, -1e-3, 0, 1e-4, 0.5, 0.999, 1, 1.001, 2.5, 6, 90])
@@ -38,7 +43,7 @@ describe.each(hostModes)('gpu.js source on %s', mode => {
           expect(Math.abs(actual[i]! - value)).toBeLessThanOrEqual(1e-4 * (1 + Math.abs(value)))
         }
       }),
-      { numRuns: 80 },
+      { numRuns: runs(80) },
     )
   })
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { compileElementwise, evaluate } from '../../../core/expr/emitJs.ts'
 import { erf } from '../../../core/expr/erf.ts'
 import * as E from '../../../core/expr/expr.ts'
+import { runs } from '../../support/replay.ts'
 import { binaries, expressions, unaries } from './arbitrary.ts'
 
 /** Contiguous strides of `shape`, 0 on the axes of size 1 that `output` broadcasts. */
@@ -67,7 +68,7 @@ describe('emitted JavaScript', () => {
         })
         expect(output).toEqual(expected)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 

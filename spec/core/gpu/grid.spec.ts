@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { indexText, planGrid } from '../../../core/backends/gpu/grid.ts'
 import { forEachIndex, sizeOf, stridesOf } from '../../../core/shape.ts'
+import { runs } from '../../support/replay.ts'
 
 /** Index texts as a JavaScript function of the thread. */
 const compile = (texts: readonly string[]): ((thread: { x: number; y: number; z: number }) => number[]) =>
@@ -22,7 +23,7 @@ describe('planGrid', () => {
           expect(indices(thread)).toEqual([...at, position + offset])
         })
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     )
   })
 

@@ -4,6 +4,7 @@ import { gzipSync } from 'fflate'
 import { describe, expect, it } from 'vitest'
 import { FileError } from '../../../core/io/fileError.ts'
 import { crc32, gunzip } from '../../../core/io/gzip.ts'
+import { runs } from '../../support/replay.ts'
 
 const text = new TextEncoder().encode('purified '.repeat(50))
 
@@ -23,7 +24,7 @@ describe('gunzip', () => {
       fc.property(fc.uint8Array({ maxLength: 2000 }), bytes => {
         expect(gunzip(nodeGzip(bytes), 'data.gz')).toEqual(bytes)
       }),
-      { numRuns: 100, seed: 4 },
+      { numRuns: runs(100) },
     )
   })
 
@@ -51,7 +52,7 @@ describe('gunzip', () => {
         damaged[at] ^= mask
         expect(['refused', new TextDecoder().decode(text)]).toContain(outcome(damaged))
       }),
-      { numRuns: 300, seed: 5 },
+      { numRuns: runs(300) },
     )
   })
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeBf16, decodeF16, encodeBf16, encodeF16 } from '../../../core/io/halfFloat.ts'
+import { runs } from '../../support/replay.ts'
 
 const ALL = Uint16Array.from({ length: 65536 }, (_, bits) => bits)
 
@@ -31,7 +32,7 @@ describe.each([
           expect(encode(Float32Array.of(negative ? -x : x))[0]).toBe(negative ? nearest | 0x8000 : nearest)
         }
       }),
-      { numRuns: 2000, seed: 3 },
+      { numRuns: runs(2000) },
     )
   })
 })

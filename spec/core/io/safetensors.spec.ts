@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { memorySource } from '../../../core/io/byteSource.ts'
 import { FileError } from '../../../core/io/fileError.ts'
 import { openSafetensors, readSafetensors, writeSafetensors } from '../../../core/io/safetensors.ts'
+import { runs } from '../../support/replay.ts'
 import { hostTensors, metadata } from './arbitraries.ts'
 
 const SOURCE = 'model.safetensors'
@@ -42,7 +43,7 @@ describe('safetensors round trip', () => {
         }
         expect(writeSafetensors(once.tensors, once.metadata)).toEqual(writeSafetensors(tensors, meta))
       }),
-      { numRuns: 300, seed: 1 },
+      { numRuns: runs(300) },
     )
   })
 
@@ -163,7 +164,7 @@ describe('safetensors reading', () => {
           expect(sizes).toEqual([true, true, true])
         }
       }),
-      { numRuns: 500, seed: 2 },
+      { numRuns: runs(500) },
     )
   })
 })

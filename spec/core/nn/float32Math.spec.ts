@@ -4,6 +4,7 @@ import { useBackend } from '../../../core/index.ts'
 import { loadSafetensors } from '../../../core/io/files.ts'
 import { cos32, exp32, fusedMultiplyAdd, sin32 } from '../../../core/nn/float32Math.ts'
 import { timestepEmbedding } from '../../../core/nn/index.ts'
+import { runs } from '../../support/replay.ts'
 
 const f32 = Math.fround
 
@@ -28,7 +29,7 @@ describe('fusedMultiplyAdd', () => {
         if (result !== 0) expect(2n * magnitude <= scaled(spacing(result))).toBe(true)
         else expect(magnitude).toBe(0n)
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     )
   })
 
@@ -52,7 +53,7 @@ describe('exp32, sin32 and cos32', () => {
         expect(Math.abs(cos32(angle) - Math.cos(angle))).toBeLessThanOrEqual(2 ** -24)
         for (const value of [power, sin32(angle), cos32(angle)]) expect(f32(value)).toBe(value)
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     )
   })
 

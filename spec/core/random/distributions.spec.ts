@@ -5,6 +5,7 @@ import { foldIn, key, split } from '../../../core/random/key.ts'
 import { normalQuantile } from '../../../core/random/normalQuantile.ts'
 import { threefry2x32 } from '../../../core/random/threefry2x32.ts'
 import { chiSquareBound, ksBound, standardErrors } from '../../support/falseFailures.ts'
+import { runs } from '../../support/replay.ts'
 import { chiSquareUniform, correlation, kolmogorovSmirnov, mean, normalCdf } from './statistics.ts'
 
 const n = 100_000
@@ -33,7 +34,7 @@ describe('distributions', () => {
         expect(uniform(k, short + 1)[short]).toBe(u)
         expect(normal(k, short + 1)[short]).toBe(normalQuantile(u + 2 ** -53))
       }),
-      { seed: 5, numRuns: 30 },
+      { numRuns: runs(30) },
     )
   })
 
@@ -93,7 +94,6 @@ describe('distributions', () => {
         const order = permutation(key(seed), size)
         expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: size }, (_, i) => i))
       }),
-      { seed: 6 },
     )
   })
 

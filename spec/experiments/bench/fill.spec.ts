@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fill, fillParameter, meanAbsolute } from '../../../experiments/bench/fill.ts'
+import { runs } from '../../support/replay.ts'
 
 const momentsOf = (values: Float32Array): { mean: number; variance: number } => {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length
@@ -23,7 +24,7 @@ describe('fill', () => {
         expect(Math.abs(mean)).toBeLessThan(5 * Math.sqrt(1 / 12 / 20_000))
         expect(Math.abs(variance - 1 / 12)).toBeLessThan(5 * Math.sqrt(1 / 180 / 20_000))
       }),
-      { numRuns: 20 },
+      { numRuns: runs(20) },
     )
   })
 })

@@ -16,6 +16,7 @@ import {
   saveParameters,
   shippedWeights,
 } from '../../../experiments/digits/weights.ts'
+import { runs } from '../../support/replay.ts'
 
 let folder: string
 let path: string
@@ -54,7 +55,7 @@ describe('weights', () => {
         expect(() => readWeights(file, classifierShapes)).toThrow(file)
         expect(() => readWeights(altered('damaged.safetensors', whole.subarray(0, at)), classifierShapes)).toThrow(FileError)
       }),
-      { numRuns: 20 },
+      { numRuns: runs(20) },
     )
   })
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { splitDigits } from '../../../experiments/data/digits.ts'
 import { parseAuditOptions } from '../../../experiments/dwBox/options.ts'
 import { planRows, planUnits } from '../../../experiments/dwBox/plan.ts'
+import { runs } from '../../support/replay.ts'
 
 const options = fc
   .record({
@@ -19,7 +20,7 @@ const expectDistinct = (names: readonly string[]): void => {
 }
 
 /** Every plan splits the digits anew. */
-const few = { numRuns: 20 }
+const few = { numRuns: runs(20) }
 
 describe('planRows', () => {
   it('should name every row once', () => {

@@ -4,6 +4,7 @@ import { parseAuditOptions } from '../../../experiments/dwBox/options.ts'
 import { planRows, planUnits, type Unit } from '../../../experiments/dwBox/plan.ts'
 import type { AccuracyResult } from '../../../experiments/dwBox/runUnit.ts'
 import { compare, pairedComparison, summariseRows } from '../../../experiments/dwBox/summary.ts'
+import { runs } from '../../support/replay.ts'
 import { firstRight, rowOf, settingOf } from './rows.ts'
 
 const o = parseAuditOptions({ images: 130, imagesDeterministic: 500, steps: 2, eotSamples: 3 })
@@ -43,7 +44,7 @@ describe('summariseRows', () => {
       fc.property(fc.shuffledSubarray(units, { minLength: units.length }), shuffled => {
         expect(summariseRows(rows, shuffled, resultOf)).toEqual(expected)
       }),
-      { numRuns: 10 },
+      { numRuns: runs(10) },
     )
   })
 

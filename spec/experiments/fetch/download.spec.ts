@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Digest, digestOf } from '../../../experiments/fetch/digest.ts'
 import { type DownloadOptions, download } from '../../../experiments/fetch/download.ts'
 import { createProgress } from '../../../experiments/support/progress.ts'
+import { runs } from '../../support/replay.ts'
 import { type LocalServer, startServer } from './localServer.ts'
 
 const content = Uint8Array.from({ length: 5000 }, (_, i) => (i * i) % 251)
@@ -100,7 +101,7 @@ describe('download', () => {
         expectWhole()
         expect(server.requests.map(({ range }) => range)).toEqual([undefined, `bytes=${breakAfter}-`])
       }),
-      { numRuns: 8 },
+      { numRuns: runs(8) },
     )
   })
 

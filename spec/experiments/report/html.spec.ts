@@ -7,6 +7,7 @@ import { percent, percentRange, points } from '../../../experiments/report/forma
 import { pngDataUri } from '../../../experiments/report/html/gallery.ts'
 import { renderReport } from '../../../experiments/report/html/index.ts'
 import { html } from '../../../experiments/report/html/markup.ts'
+import { runs } from '../../support/replay.ts'
 import { fixture } from './fixture.ts'
 import { readPage } from './markupTree.ts'
 
@@ -139,7 +140,7 @@ describe('pngDataUri', () => {
         expect([image.width, image.height, image.channels, image.depth]).toEqual([width, height, 1, 8])
         expect([...image.data]).toEqual([...pixels])
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     )
   })
 

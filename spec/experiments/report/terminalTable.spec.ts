@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { percent, percentRange, points, pValue } from '../../../experiments/report/format.ts'
 import { renderTable } from '../../../experiments/report/terminalTable.ts'
 import { columns, wrap } from '../../../experiments/report/textLayout.ts'
+import { runs } from '../../support/replay.ts'
 import { fixture } from './fixture.ts'
 
 const ESC = String.fromCharCode(27)
@@ -66,7 +67,7 @@ describe('renderTable', () => {
           expect(columns(line)).toBeLessThanOrEqual(width)
         }
       }),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     )
   })
 

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FileError } from '../../../core/io/fileError.ts'
 import { saveSafetensors } from '../../../core/io/files.ts'
 import { loadState, saveState } from '../../../experiments/support/checkpoint.ts'
+import { runs } from '../../support/replay.ts'
 
 let folder: string
 let path: string
@@ -53,7 +54,7 @@ describe('training state', () => {
         else expect(load(damaged)).toThrow(FileError)
         expect(load(whole.subarray(0, at))).toThrow(FileError)
       }),
-      { numRuns: 300, seed: 8 },
+      { numRuns: runs(300) },
     )
   })
 

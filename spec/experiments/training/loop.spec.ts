@@ -9,6 +9,7 @@ import { loadState } from '../../../experiments/support/checkpoint.ts'
 import { UserError } from '../../../experiments/support/errors.ts'
 import { InterruptedError } from '../../../experiments/support/interrupt.ts'
 import { runTraining, type TrainingJob } from '../../../experiments/training/loop.ts'
+import { runs } from '../../support/replay.ts'
 import { spawnChild } from '../support/children/spawnChild.ts'
 import { type ToyState, toyJob } from './toyJob.ts'
 
@@ -62,7 +63,7 @@ describe('an interrupted training', () => {
           expect(await bits(await train(toyJob({ steps }), { every }))).toEqual(expected)
         },
       ),
-      { numRuns: 8 },
+      { numRuns: runs(8) },
     )
   })
 

@@ -6,6 +6,7 @@ import { memorySource } from '../../../../core/io/byteSource.ts'
 import { FileError } from '../../../../core/io/fileError.ts'
 import type { HostTensor } from '../../../../core/io/hostTensor.ts'
 import { openTorchCheckpoint, readTorchCheckpoint, type TorchOptions } from '../../../../core/io/torch/readTorchCheckpoint.ts'
+import { runs } from '../../../support/replay.ts'
 import { projectRoot } from '../../../support/sources.ts'
 import { hostTensors } from '../arbitraries.ts'
 import { type Node, pickle } from './pickleWriter.ts'
@@ -64,7 +65,7 @@ describe.each(formats)('torch checkpoint, %s', format => {
           expect(storageOf(`s${i}`, found).bytes).toEqual(storages[i]!.bytes)
         }
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     )
   })
 
@@ -80,7 +81,7 @@ describe.each(formats)('torch checkpoint, %s', format => {
         const bytes = write(dict({ v: tensorNode(storageNode(storage), { offset, shape, strides }) }), [storage])
         expect(read(bytes).tensors).toEqual({ v: { dtype: 'I32', shape, values: Int32Array.from(places, at => 7 * at) } })
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     )
   })
 

@@ -7,6 +7,7 @@ import { ByteReader } from '../../../../core/io/torch/byteReader.ts'
 import { InertRecord, isTuple, type PickleValue } from '../../../../core/io/torch/pickleValue.ts'
 import { torchGlobals } from '../../../../core/io/torch/torchGlobals.ts'
 import { unpickle } from '../../../../core/io/torch/unpickle.ts'
+import { runs } from '../../../support/replay.ts'
 import { type Node, pickle } from './pickleWriter.ts'
 
 const load = (bytes: Uint8Array, { inert = false } = {}): PickleValue => {
@@ -103,7 +104,7 @@ describe('unpickle', () => {
       fc.property(tree, node => {
         expect(load(pickle(node))).toEqual(node)
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     )
   })
 
