@@ -1,7 +1,9 @@
 import type { AnyOp } from '../../op.ts'
+import type { ElementwiseAttributes } from '../../ops/elementwise.ts'
 import { formatShape, type Shape, sizeOf } from '../../shape.ts'
 import type { Backend, DType, HostValues, Operand, Storage } from '../backend.ts'
-import type { Device, DeviceArray, GpuDevice, GpuKernel, Origin } from './device.ts'
+import type { Device, DeviceArray, GpuArray, GpuDevice, GpuKernel, Origin } from './device.ts'
+import { createGpuFusion, type GpuStorage, gpuStorage, isInteger } from './fusion.ts'
 import { createHostDevice } from './hostDevice.ts'
 import { kernels } from './kernels.ts'
 import { chooseMode, type GpuMode } from './modes.ts'
@@ -10,16 +12,8 @@ import { createWebgpuDevice } from './webgpu/webgpuDevice.ts'
 import { hasWgsl } from './wgsl/wgslKernel.ts'
 import { wgslKernels } from './wgsl/wgslKernels.ts'
 
-/** Floating-point values live on the device, integers (labels) stay on the host. */
-interface GpuStorage extends Storage {
-  readonly values: DeviceArray | Int32Array
-  readonly bytes: number
-}
-
-const isInteger = (storage: Storage): boolean => storage.dtype === 'int32'
-
-const describe = (op: AnyOp, inputs: readonly Operand[], shape: Shape): Origin => ({
-  description: `${op.name} ${inputs.map(x => formatShape(x.shape)).join(', ')} -> ${formatShape(shape)}`,
+const describe = (name: string, inputs: readonly { readonly shape: Shape }[], shape: Shape): Origin => ({
+  description: `${name} ${inputs.map(x => formatShape(x.shape)).join(', ')} -> ${formatShape(shape)}`,
   created: new Error(),
 })
 
@@ -70,19 +64,30 @@ export interface GpuOptions {
  * or an integer operand without a kernel runs the op's definition on the host, so every op is always available.
  *
  * `mode` is one of gpu.js's, or `best` for the best one present; the backend is called `gpu:<mode>`. Calls are only
- * enqueued and reads are asynchronous, in the modes that run on the host too.
+ * enqueued and reads are asynchronous, in the modes that run on the host too. With WGSL, elementwise ops on large arrays wait
+ * until they are needed and are then computed together (see ../fusion/fusion.ts).
  *
  * @throws Error when the mode is missing, saying what it needs
  */
 export const createGpu = async (mode: GpuMode | 'best', { wgsl = true }: GpuOptions = {}): Promise<Backend> => {
   const chosen = await chooseMode(mode)
   const device = await createDevice(chosen)
+  const { dispatch } = device.launcher({ description: '', created: new Error() })
+  const fuses = wgsl && dispatch !== undefined
   let bytesLive = 0
   let bytesPeak = 0
-  const store = (values: DeviceArray | Int32Array, size: number, dtype: DType): GpuStorage => {
+  const allocated = ({ size }: GpuStorage): void => {
     bytesLive += 4 * size
     bytesPeak = Math.max(bytesPeak, bytesLive)
-    return { values, bytes: 4 * size, dtype, references: 1 }
+  }
+  const store = (values: DeviceArray | Int32Array, size: number, dtype: DType): GpuStorage => {
+    const storage = gpuStorage(values, size, dtype)
+    allocated(storage)
+    return storage
+  }
+  const free = ({ values, size, dtype }: GpuStorage): void => {
+    bytesLive -= 4 * size
+    if (dtype !== 'int32') device.free(values as DeviceArray)
   }
   const onHost = (op: AnyOp, origin: Origin, inputs: readonly Operand[], attributes: unknown, shape: Shape): DeviceArray => {
     const arrays = inputs.filter(({ storage }) => !isInteger(storage)).map(({ storage }) => (storage as GpuStorage).values as DeviceArray)
@@ -98,6 +103,27 @@ export const createGpu = async (mode: GpuMode | 'best', { wgsl = true }: GpuOpti
     if (!written) return plain
     return (launcher, ...call) => (hasWgsl(launcher) ? written(launcher, ...call) : undefined) ?? plain?.(launcher, ...call)
   }
+  const runOnDevice = (name: string, origin: Origin, inputs: readonly GpuArray[], shape: Shape, attributes: unknown) => {
+    const kernel = kernelOf(name)
+    const { launch, dispatch } = device.launcher(origin)
+    const launcher = { launch, ...(wgsl && dispatch && { dispatch }) }
+    return kernel && runKernel(launcher, device.free, seen => kernel(seen, inputs, shape, attributes))
+  }
+  const fusion = createGpuFusion({
+    free,
+    allocated,
+    elementwise(name, inputs, shape, attributes) {
+      const origin = describe(name, inputs, shape)
+      const computed = runOnDevice('elementwise', origin, inputs, shape, attributes)
+      if (!computed)
+        throw new Error(`${origin.description}: there is no kernel for its fused expression; use --backend cpu, and report this line`)
+      return computed
+    },
+  })
+  const settled = (storage: Storage): DeviceArray | Int32Array => {
+    fusion.settle(storage as GpuStorage)
+    return (storage as GpuStorage).values!
+  }
   return {
     name: `gpu:${chosen}`,
     floatType: 'float32',
@@ -106,24 +132,21 @@ export const createGpu = async (mode: GpuMode | 'best', { wgsl = true }: GpuOpti
       return store(device.upload(Float32Array.from(values)), values.length, dtype)
     },
     run(op, inputs, attributes, shape, dtype) {
-      const origin = describe(op, inputs, shape)
+      const deferred =
+        fuses && op.kernel === 'elementwise' ? fusion.defer(op.name, inputs, attributes as ElementwiseAttributes, shape) : undefined
+      if (deferred) return deferred
+      const arrays = inputs.map(x => ({ values: settled(x.storage), shape: x.shape }))
+      const origin = describe(op.name, arrays, shape)
       const covered = !inputs.some(x => isInteger(x.storage)) && [shape, ...inputs.map(x => x.shape)].every(sizeOf)
-      const kernel = covered ? kernelOf(op.kernel ?? op.name) : undefined
-      const arrays = inputs.map(({ storage, shape }) => ({ values: (storage as GpuStorage).values, shape }))
-      const { launch, dispatch } = device.launcher(origin)
-      const launcher = { launch, ...(wgsl && dispatch && { dispatch }) }
-      const computed = kernel && runKernel(launcher, device.free, seen => kernel(seen, arrays, shape, attributes))
+      const computed = covered ? runOnDevice(op.kernel ?? op.name, origin, arrays, shape, attributes) : undefined
       return store(computed ?? onHost(op, origin, inputs, attributes, shape), sizeOf(shape), dtype)
     },
     async read(storage, size) {
-      const { values } = storage as GpuStorage
+      const values = settled(storage)
       return isInteger(storage) ? (values as Int32Array).slice(0, size) : device.read(values, size)
     },
-    free(storage) {
-      const { values, bytes } = storage as GpuStorage
-      bytesLive -= bytes
-      if (!isInteger(storage)) device.free(values)
-    },
+    free: storage => fusion.release(storage as GpuStorage),
+    settle: storage => fusion.settle(storage as GpuStorage),
     memory: () => ({ bytesLive, bytesPeak }),
   }
 }
