@@ -42,6 +42,18 @@ const threeChannels = (data: Uint8Array, channels: number): Uint8Array => {
   return Uint8Array.from({ length: (data.length / channels) * 3 }, (_, i) => data[Math.floor(i / 3) * channels + colour(i % 3)]!)
 }
 
+/** Deflate packs at most so many bytes into one. */
+const DEFLATE_LIMIT = 1032
+
+/** Refuses a PNG whose header announces more pixels than its bytes can hold, before memory is taken for them. */
+const assertPngSize = (bytes: Uint8Array): void => {
+  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (bytes.length < 33) throw new Error('its header is missing')
+  const [width, height] = [header.getUint32(16), header.getUint32(20)]
+  if (width * height > 8 * DEFLATE_LIMIT * bytes.length)
+    throw new Error(`${bytes.length} bytes cannot hold its ${width} x ${height} pixels`)
+}
+
 const decodeJpeg = async (bytes: Uint8Array): Promise<RgbImage> => {
   const picture = (await loadSharp())(bytes, { failOn: 'truncated' })
   const { space } = await picture.metadata()
@@ -62,6 +74,7 @@ export const decodeImage = async (bytes: Uint8Array, name: string): Promise<RgbI
     new FileError(name, `it is no JPEG or PNG picture that can be read (${(cause as Error).message})`, 'fetch it again', { cause })
   try {
     if (!hasPngSignature(bytes)) return await decodeJpeg(bytes)
+    assertPngSize(bytes)
     const { width, height, channels, depth, data } = decodePng(bytes)
     if (depth !== 8 || !(data instanceof Uint8Array || data instanceof Uint8ClampedArray))
       throw new Error(`it has ${depth} bits per channel`)

@@ -1,4 +1,4 @@
-import { parquetMetadata, parquetReadObjects } from 'hyparquet'
+import { parquetMetadata, parquetRead, parquetReadObjects } from 'hyparquet'
 import { FileError } from '../../core/io/fileError.ts'
 import { readFileBytes } from '../../core/io/files.ts'
 import type { LabelledPicture } from './picturesDataset.ts'
@@ -20,6 +20,7 @@ const bytesOf = (cell: unknown): Uint8Array | undefined => {
 /**
  * The pictures of a parquet file as the Hugging Face hub keeps them: a column `img` or `image` of JPEG or PNG bytes (plain, or
  * a struct with `bytes`) and a column of labels.
+ * Unlike the project's own readers, hyparquet does not bound its work on a hostile file: take files of sources you trust.
  * @throws FileError when the file is damaged, lacks a column, or a row has no picture or no class
  */
 export const parquetPictures = async (path: string, { labels, classes }: ParquetFormat): Promise<LabelledPicture[]> => {
@@ -41,7 +42,10 @@ export const parquetPictures = async (path: string, { labels, classes }: Parquet
   const label = labels.find(name => columns.includes(name))
   if (pictures === undefined || label === undefined)
     return fail(`it has the columns ${columns.slice(1).join(', ')}, expected ${PICTURES.join(' or ')} and ${labels.join(' or ')}`)
-  const rows = await attempt(() => parquetReadObjects({ file, metadata, columns: [pictures, label], utf8: false }))
+  const request = { file, metadata, columns: [pictures, label], utf8: false }
+  // Reading alone waits for every column; putting them together may stop at the first damaged one and leave others unawaited.
+  await attempt(() => parquetRead(request))
+  const rows = await attempt(() => parquetReadObjects(request))
   return rows.map((row, i) => {
     const bytes = bytesOf(row[pictures])
     const index = Number(row[label])

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { encode } from 'fast-png'
 import { gzipSync, zipSync } from 'fflate'
 import { createUnet2d } from '../../algorithms/models/unet2d.ts'
 import { inspectCheckpoint, loadCheckpoint } from '../../core/io/checkpointFile.ts'
@@ -11,6 +12,7 @@ import { writeSafetensors } from '../../core/io/safetensors.ts'
 import { countParameters } from '../../core/nn/index.ts'
 import { loadCifar10 } from '../data/cifar10.ts'
 import { loadCifarPickle } from '../data/cifarPickle.ts'
+import { decodeImage } from '../data/decodeImage.ts'
 import { loadDigits } from '../data/digits.ts'
 import { loadMnist } from '../data/mnist.ts'
 import { tarFile } from '../data/tar.ts'
@@ -26,6 +28,7 @@ export interface FuzzFormat {
   readonly file?: string
   /** Writes what the reader wants beside the damaged file. */
   readonly prepare?: (folder: string) => void
+  /** Waited for if it is a promise. */
   readonly read: (path: string) => unknown
 }
 
@@ -52,6 +55,8 @@ const checkpoint = (path: string): void => {
 /** Two zero bytes, the type of bytes, the number of dimensions, each big-endian, the elements. */
 const idx = (shape: readonly number[], values: Uint8Array): Uint8Array =>
   Uint8Array.from([0, 0, 8, shape.length, ...shape.flatMap(n => [n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255]), ...values])
+
+const picture = (): Uint8Array => encode({ width: 9, height: 7, channels: 3, depth: 8, data: bytesOf(189) })
 
 const cifarRecords = (): Uint8Array => Uint8Array.from([3, ...bytesOf(3072), 7, ...bytesOf(3072)])
 
@@ -130,5 +135,7 @@ export const FUZZ_FORMATS: Readonly<Record<string, FuzzFormat>> = {
     prepare: saveUnet,
     read: path => loadDiffusersFolder(dirname(path)),
   },
+  png: { seeds: () => [picture()], read: path => decodeImage(readFileBytes(path), path) },
+  jpeg: { seeds: shipped('colours.jpg'), read: path => decodeImage(readFileBytes(path), path) },
   tar: { seeds: () => [tar('wanted.bin', bytesOf(700))], read: path => tarFile(readFileBytes(path), 'wanted.bin', path) },
 }

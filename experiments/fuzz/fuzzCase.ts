@@ -32,12 +32,12 @@ const unclear = (error: unknown): string | undefined => {
 }
 
 /** Reads one file and judges what happens. */
-const judged = (read: () => unknown, fileBytes: number): CaseResult => {
+const judged = async (read: () => unknown, fileBytes: number): Promise<CaseResult> => {
   const [before, started] = [allocated(), performance.now()]
   let outcome: CaseResult['outcome'] = 'loaded'
   let rule: string | undefined
   try {
-    read()
+    await read()
   } catch (error) {
     outcome = 'refused'
     rule = unclear(error)
@@ -64,8 +64,12 @@ export const fuzzCases = (name: string, seed: number, folder: string, format: Fu
   const caseKey = foldIn(foldIn(key(seed), 'fuzz'), name)
   return {
     /** Every seed as it is: it must load. */
-    undamaged: (): CaseResult[] => valid.map(bytes => write(bytes)).map(size => judged(() => read(path), size)),
-    run: (index: number): CaseResult => {
+    undamaged: async (): Promise<CaseResult[]> => {
+      const results: CaseResult[] = []
+      for (const bytes of valid) results.push(await judged(() => read(path), write(bytes)))
+      return results
+    },
+    run: (index: number): Promise<CaseResult> => {
       const dice = diceOf(foldIn(caseKey, index))
       const size = write(mutated(valid[dice(valid.length)]!, dice))
       return judged(() => read(path), size)

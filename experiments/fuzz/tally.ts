@@ -38,12 +38,12 @@ const added = (tally: Tally, index: number, { outcome, rule, milliseconds, bytes
 })
 
 /** Runs cases `from` to `to`, telling beforehand which one begins. */
-export const runCases = (task: FuzzTask, begins: (index: number) => void = () => {}): Tally => {
+export const runCases = async (task: FuzzTask, begins: (index: number) => void = () => {}): Promise<Tally> => {
   const cases = fuzzCases(task.format, task.seed, task.folder)
   let tally = EMPTY
   for (let index = task.from; index < task.to; index++) {
     begins(index)
-    tally = added(tally, index, cases.run(index))
+    tally = added(tally, index, await cases.run(index))
   }
   return tally
 }

@@ -7,5 +7,5 @@ import { type FuzzTask, PLACE, runCases } from './tally.ts'
 const task = JSON.parse(process.argv[2]!) as FuzzTask
 await useBackend('cpu')
 const place = openSync(join(task.folder, PLACE), 'w')
-const tally = runCases(task, index => writeSync(place, String(index).padEnd(16), 0))
+const tally = await runCases(task, index => writeSync(place, String(index).padEnd(16), 0))
 process.send?.(tally, () => process.disconnect())

@@ -20,16 +20,16 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('damaged files', () => {
-  it.each(Object.keys(FUZZ_FORMATS))('should load or be refused in one line, in bounded memory: %s', format => {
+  it.each(Object.keys(FUZZ_FORMATS))('should load or be refused in one line, in bounded memory: %s', async format => {
     const count = runs(100)
-    const tally = runCases({ format, seed: specSeed(), from: 0, to: count, folder: join(folder, format) })
+    const tally = await runCases({ format, seed: specSeed(), from: 0, to: count, folder: join(folder, format) })
     expect(tally.violations).toEqual([])
     expect(tally.loaded + tally.refused).toBe(count)
     expect(tally.refused).toBeGreaterThan(0)
   })
 
-  it.each(Object.keys(FUZZ_FORMATS))('should come from files that load: %s', format => {
-    const results = fuzzCases(format, 0, join(folder, format)).undamaged()
+  it.each(Object.keys(FUZZ_FORMATS))('should come from files that load: %s', async format => {
+    const results = await fuzzCases(format, 0, join(folder, format)).undamaged()
     expect(results.map(({ outcome }) => outcome)).toEqual(results.map(() => 'loaded'))
   })
 
@@ -51,24 +51,24 @@ describe('damage', () => {
 })
 
 describe('a case', () => {
-  const outcome = (read: () => unknown) =>
-    fuzzCases('odd', 0, join(folder, 'odd'), { seeds: () => [Uint8Array.of(1)], read }).undamaged()[0]!
+  const outcome = async (read: () => unknown) =>
+    (await fuzzCases('odd', 0, join(folder, 'odd'), { seeds: () => [Uint8Array.of(1)], read }).undamaged())[0]!
 
-  it('should count errors of our own types, and no others, as refusals', () => {
+  it('should count errors of our own types, and no others, as refusals', async () => {
     const throwing = (error: unknown) =>
       outcome(() => {
         throw error
       })
-    expect(outcome(() => 1)).toMatchObject({ outcome: 'loaded' })
-    expect(throwing(new FileError('f', 'bad', 'mend it'))).toMatchObject({ outcome: 'refused' })
-    expect(throwing(new TypeError('x is undefined'))).toMatchObject({
+    expect(await outcome(() => 1)).toMatchObject({ outcome: 'loaded' })
+    expect(await throwing(new FileError('f', 'bad', 'mend it'))).toMatchObject({ outcome: 'refused' })
+    expect(await throwing(new TypeError('x is undefined'))).toMatchObject({
       outcome: 'violation',
       rule: expect.stringContaining('x is undefined'),
     })
   })
 
-  it('should be wrong when it takes more memory than its file allows', () => {
-    expect(outcome(() => new Uint8Array(64 * 2 ** 20))).toMatchObject({
+  it('should be wrong when it takes more memory than its file allows', async () => {
+    expect(await outcome(() => new Uint8Array(64 * 2 ** 20))).toMatchObject({
       outcome: 'violation',
       rule: expect.stringMatching(/^it took \d+ bytes, a file of 1 may take 33554434$/),
     })

@@ -98,6 +98,7 @@ describe('evaluate', () => {
       checkpoint,
       dataset: 'digits',
       data: [],
+      split: 'test',
       limit: COUNT,
       batch: 64,
       backend: 'cpu',
