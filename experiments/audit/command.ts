@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, posix, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
@@ -11,6 +11,7 @@ import { joinClaims } from './joinClaims.ts'
 import { auditMarkdown } from './markdown.ts'
 import { parsePaperTags, type SourceFile } from './paperTags.ts'
 import { reuseReport, runSpecs } from './runSpecs.ts'
+import { auditSections } from './sections/index.ts'
 import { summarise, summaryLines } from './summary.ts'
 
 const projectRoot = fileURLToPath(new URL('../..', import.meta.url))
@@ -22,11 +23,15 @@ const readFolder = (folder: string): SourceFile[] =>
     .sort()
     .map(path => ({ path, text: readFileSync(join(projectRoot, path), 'utf8') }))
 
-/** `audit`: runs the specs, joins them with claims and code, writes AUDIT.md and audit.html; an error when something is amiss. */
+/**
+ * `audit`: runs the specs, joins them with claims and code, calibrates the evaluator, and writes AUDIT.md and audit.html; an error when
+ * something is amiss. Longer measurements are those that other commands left in the folder of runs.
+ */
 export const auditCommand = (): Command =>
   new Command('audit')
     .description('run the specs and write a report of every claim with its code, tests and deviations')
     .option('--reuse <json>', 'take the results of an earlier vitest JSON report instead of running the specs')
+    .option('--runs <folder>', 'where npm start, npm run quirks and --mutate left results', join(projectRoot, 'runs'))
     .option('--out <folder>', 'where AUDIT.md and audit.html go; their links expect the project folder', projectRoot)
     .option('--mutate', 'first plant known faults in private copies of the project, each of which a spec must notice')
     .addHelpText(
@@ -38,16 +43,19 @@ Examples:
   npm run audit -- --reuse runs/specs.json --out build   into another folder
   npm run audit -- --mutate                              with the check that every known fault is noticed`,
     )
-    .action(async ({ reuse, out, mutate }: { reuse?: string; out: string; mutate?: boolean }) => {
+    .action(async ({ reuse, runs, out, mutate }: { reuse?: string; runs: string; out: string; mutate?: boolean }) => {
       const unnoticed = mutate ? await runMutationCheck(projectRoot) : []
       const results = reuse === undefined ? await runSpecs(projectRoot) : reuseReport(resolve(reuse), projectRoot)
       const sources = ['core', 'algorithms', 'experiments'].flatMap(readFolder)
-      const audit = joinClaims({ claims, tags: sources.flatMap(parsePaperTags), sources, results })
+      const joined = joinClaims({ claims, tags: sources.flatMap(parsePaperTags), sources, results })
+      const more = await auditSections({ runs: resolve(runs), sources })
+      const audit = { ...joined, problems: [...joined.problems, ...more.problems] }
       const seed = results.find(result => result.seed !== undefined)?.seed ?? 0
       const summary = summarise(audit, results, collectProvenance({ seed, backend: 'all' }))
 
-      writeFileSync(join(out, 'AUDIT.md'), auditMarkdown(audit, summary))
-      writeFileSync(join(out, 'audit.html'), auditHtml(audit, summary))
+      mkdirSync(out, { recursive: true })
+      writeFileSync(join(out, 'AUDIT.md'), auditMarkdown(audit, summary, more.sections))
+      writeFileSync(join(out, 'audit.html'), auditHtml(audit, summary, more.sections))
       const problems = [...audit.problems, ...unnoticed]
       for (const line of [...problems, ...summaryLines(summary)]) process.stdout.write(`${line}\n`)
       if (problems.length > 0) throw new UserError(`audit: ${problems.length} problems`, 'mend what the lines above say')

@@ -1,8 +1,7 @@
 import type { Audit, AuditRow, SpecEvidence } from './joinClaims.ts'
+import type { Section } from './section.ts'
+import { escaped, sectionHtml, sectionStyle } from './sectionHtml.ts'
 import { evidenceTitle, type Summary, summaryLines } from './summary.ts'
-
-const escaped = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 
 const style = `
 :root { color-scheme: light dark; --ground: #fbfaf7; --card: #fff; --ink: #1d2126; --soft: #5b636d; --line: #e1ded6;
@@ -31,7 +30,7 @@ h3 { font-size: .8rem; font-weight: 600; color: var(--soft); margin: 0 0 .2rem }
 ul { margin: 0; padding: 0; list-style: none } li { margin: 0 0 .3rem; overflow-wrap: anywhere }
 code, .code a { font: .85em/1.5 ui-monospace, monospace }
 small { color: var(--soft) }
-section + section { margin-top: .75rem }
+article section + section { margin-top: .75rem }
 `
 
 const list = (items: readonly string[]): string => `<ul>${items.map(item => `<li>${item}</li>`).join('')}</ul>`
@@ -73,23 +72,25 @@ ${section('Deviations', deviations.map(escaped))}
 </div></div>
 </article>`
 
-/** The audit as one self-contained page: a card per claim. Links are relative to the project's root. */
-export const auditHtml = ({ rows, problems }: Audit, summary: Summary): string => `<!doctype html>
+/** The audit as one self-contained page: a card per claim, then the sections. Links are relative to the project's root. */
+export const auditHtml = ({ rows, problems }: Audit, summary: Summary, sections: readonly Section[] = []): string => `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Audit: claims, code, evidence</title>
-<style>${style}</style>
+<style>${style}${sectionStyle}</style>
 <header>
 <h1>Claims, code, evidence</h1>
 ${summaryLines(summary)
   .map(line => `<p>${escaped(line)}</p>`)
   .join('\n')}
 <nav>${rows.map(({ claim, verdict }) => `<a class="${verdict}" href="#${anchor(claim.id)}">${escaped(claim.id)}</a>`).join('')}</nav>
+${sections.length > 0 ? `<nav aria-label="More">${sections.map(({ id, title }) => `<a href="#${escaped(id)}">${escaped(title)}</a>`).join('')}</nav>` : ''}
 </header>
 <main>
 ${problems.length > 0 ? `<div class="problems"><h2>Problems</h2>${list(problems.map(escaped))}</div>` : ''}
 ${rows.map(card).join('')}
+${sections.map(sectionHtml).join('')}
 </main>
 </html>
 `

@@ -1,7 +1,7 @@
 import type { Audit, AuditRow, SpecEvidence } from './joinClaims.ts'
+import type { Section } from './section.ts'
+import { escapedMarkdown as escaped, sectionMarkdown } from './sectionMarkdown.ts'
 import { evidenceTitle, type Summary, summaryLines } from './summary.ts'
-
-const escaped = (text: string): string => text.replace(/[\\`*_{}[\]<>|]/g, '\\$&')
 
 const cell = (items: readonly string[]): string => items.join('<br>') || 'none'
 
@@ -24,7 +24,7 @@ const rowText = ({ claim, code, evidence, deviations, verdict }: AuditRow): stri
   ].join(' | ')} |`
 
 /** The audit as one Markdown page: a row per claim, and the problems. Links are relative to the project's root. */
-export const auditMarkdown = ({ rows, problems }: Audit, summary: Summary): string =>
+export const auditMarkdown = ({ rows, problems }: Audit, summary: Summary, sections: readonly Section[] = []): string =>
   [
     '# Audit: claims, code, evidence',
     '',
@@ -37,4 +37,5 @@ export const auditMarkdown = ({ rows, problems }: Audit, summary: Summary): stri
     '| --- | --- | --- | --- | --- | --- | --- |',
     ...rows.map(rowText),
     '',
+    ...sections.flatMap(sectionMarkdown),
   ].join('\n')

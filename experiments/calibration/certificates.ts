@@ -104,7 +104,7 @@ export interface SignalCertificate {
  * and s^2 the sum over pixels of their variance, |E g|^2 is estimated without bias by |g|^2 - s^2 / n; s^2 / |E g|^2 samples make signal
  * and noise equal.
  */
-export const certifySignal = async ({ images: count = 16, draws: samples = 12 } = {}): Promise<SignalCertificate[]> => {
+export const certifySignal = async ({ images: count = 8, draws: samples = 8 } = {}): Promise<SignalCertificate[]> => {
   const { classifier, epsilonTheta } = loadDigitsModel()
   const { images, labels, ids } = digitsBatch(count)
   const draws = createDraws({ seed: 0, images: ids, context: { purpose: 'attack' } })

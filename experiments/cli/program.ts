@@ -13,6 +13,7 @@ import { landscapeCommand } from '../landscape/command.ts'
 import { parityCommand } from '../parity/command.ts'
 import { withProfile } from '../profile/option.ts'
 import { qualityCommand } from '../quality/command.ts'
+import { quirksCommand } from '../quirks/command.ts'
 import { wholeNumber } from './arguments.ts'
 import { launcher } from './commandLine.ts'
 
@@ -48,6 +49,7 @@ export const createProgram = (): Command => {
     inspectCommand(),
     fuzzCommand(),
     auditCommand(),
+    quirksCommand(),
     doctorCommand(),
     benchCommand(),
     bundleCommand(),

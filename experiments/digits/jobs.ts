@@ -2,8 +2,8 @@ import type { Modulation } from '../../algorithms/diffusion/modulation.ts'
 import { linearSchedule } from '../../algorithms/diffusion/schedule.ts'
 import type { Parameters } from '../../algorithms/models/types.ts'
 import { trainingSources } from '../../algorithms/randomness/drawName.ts'
-import { createDraws } from '../../algorithms/randomness/draws.ts'
-import { addtStep, cleanStep, type LabelledBatch, type LossAndGradient } from '../../algorithms/training/addt.ts'
+import { createDraws, type Draws } from '../../algorithms/randomness/draws.ts'
+import { addtStep, cleanStep, type LabelledBatch, type LossAndGradient, type Model } from '../../algorithms/training/addt.ts'
 import { classifierStep, isRunningStatistic } from '../../algorithms/training/classifier.ts'
 import { linfStep } from '../../algorithms/training/linfAblation.ts'
 import { type NoiseMappingName, noiseMappings } from '../../algorithms/training/noiseMapping.ts'
@@ -23,7 +23,7 @@ import { splitDigits } from '../data/digits.ts'
 import { batchOf } from '../dwBox/runUnit.ts'
 import { batchIds } from '../training/batches.ts'
 import type { TrainingJob } from '../training/loop.ts'
-import { digitsClassifier, digitsUnet } from './networks.ts'
+import { digitsClassifier, digitsUnet, droppingDigitsUnet } from './networks.ts'
 import { classifierOf } from './weights.ts'
 
 const schedule = linearSchedule()
@@ -87,6 +87,12 @@ export interface DiffusionJob {
   readonly mapping?: NoiseMappingName
   /** 'mixed' by default; 'epsilon' as in the published l_2 ablation. */
   readonly target?: 'mixed' | 'epsilon'
+  /** Whether CGPO's delta sums the gradients of all refinements; true by default (finding M6). */
+  readonly accumulate?: boolean
+  /** Whether the guide's gradient reaches the diffusion model, as in the published EDM training (finding H3). */
+  readonly leakGuideGradient?: boolean
+  /** Whether CGPO runs the model with dropout 0.1, as published (finding M4). */
+  readonly searchDropout?: boolean
   /** ADDT without RBGM (E12) with this l_inf radius in pixels of [0,1]; the step is half of it. */
   readonly linfEpsilon?: number
 }
@@ -98,6 +104,17 @@ export interface StartingPoint {
 }
 
 const batchSize = 64
+
+/** The model as CGPO runs it in training mode: masks anew at each refinement, named by image and refinement. */
+const droppingModel = (draws: Draws): Model => {
+  let refinement = 0
+  return (parameters, xT, t) => {
+    const world = draws.at({ attackStep: ++refinement })
+    return droppingDigitsUnet.apply(parameters, xT, t, {
+      dropoutKey: draws.images.map(image => world.key('dropout', image, { part: 'cgpo' })),
+    })
+  }
+}
 const gradientNormLimit = 1
 
 /** Diffusion training and fine-tuning, clean or ADDT: AdamW, gradient clipping, an exponential moving average. */
@@ -116,13 +133,16 @@ export const diffusionJob = (o: DiffusionJob, start: StartingPoint): TrainingJob
     if (classifier && o.linfEpsilon !== undefined)
       return linfStep(params, batch, { ...options, classifier, epsilon: o.linfEpsilon, stepSize: o.linfEpsilon / 2 })
     if (!classifier || !o.modulation) return cleanStep(params, batch, options)
-    const { modulation, cgpoSteps, target } = o
+    const { modulation, cgpoSteps, target, accumulate, leakGuideGradient } = o
     return addtStep(params, batch, {
       ...options,
       classifier,
       modulation,
       cgpoSteps,
       target,
+      accumulate,
+      leakGuideGradient,
+      searchModel: o.searchDropout ? droppingModel(batch.draws) : undefined,
       mapping: o.mapping && noiseMappings[o.mapping],
     })
   }
