@@ -52,47 +52,54 @@ export const vpsdeEvaluations = ({ intervals, reverse }: Pick<VpsdePurifier, 'in
  * without corrector and with clamp on clean images, with corrector in the white-box attack, without either under locks.
  */
 export const purifyVpsde = (purifier: VpsdePurifier, x: Tensor, draws: Draws): Tensor => {
-  const {
-    epsilonTheta,
-    sde = paperVpSde,
-    intervals,
-    reverse,
-    labelScale = 999,
-    clamp = true,
-    clampGradient = 'exact',
-    trainMode = false,
-    checkpointing = false,
-  } = purifier
-  const shape = x.shape.slice(1)
+  let xT = vpsdeNoised(purifier, x, draws)
+  purifier.intervals.forEach((_, diffusionStep) => {
+    const step = (given: Tensor): Tensor => vpsdeStep(purifier, given, { diffusionStep, draws })
+    xT = purifier.checkpointing ? checkpoint(step)(xT) : step(xT)
+  })
+  return vpsdeImage(purifier, xT)
+}
+
+/** The start of purification: x_{t*} of images with pixels in [0,1]. */
+export const vpsdeNoised = ({ sde = paperVpSde, intervals }: VpsdePurifier, x: Tensor, draws: Draws): Tensor => {
   const start = firstOf(intervals)
   if (draws.images.length !== x.shape[0]) {
     throw new RangeError(
       `purifyVpsde: ${x.shape[0]} images but draws for ${draws.images.length}; give draws.forImages(ids) one id per image`,
     )
   }
+  return vpsdeSample(sde, x.mul(2).sub(1), { t: start.t, epsilon: draws.normal('forward', x.shape.slice(1)) })
+}
 
-  let xT = vpsdeSample(sde, x.mul(2).sub(1), { t: start.t, epsilon: draws.normal('forward', shape) })
-  intervals.forEach((interval, diffusionStep) => {
-    const epsilonOf = (current: Tensor, part = ''): Tensor => {
-      const labels = new Array<number>(current.shape[0]!).fill(interval.t * labelScale)
-      return epsilonTheta(current, labels, trainMode ? dropoutOf(draws, { diffusionStep, part }) : {})
-    }
-    const corrected = (current: Tensor): Tensor => {
-      if (reverse.kind !== 'sde' || !reverse.corrector) return current
-      const z = draws.normal('reverse', shape, { diffusionStep, part: 'corrector' })
-      return langevinStep(sde, current, { t: interval.t, epsilon: epsilonOf(current, 'corrector'), z, ...reverse.corrector })
-    }
-    const step = (given: Tensor): Tensor => {
-      const current = corrected(given)
-      const epsilon = epsilonOf(current)
-      if (reverse.kind === 'flow') return vpsdeFlowStep(sde, current, { ...interval, epsilon })
-      const z = (): Tensor => draws.normal('reverse', shape, { diffusionStep })
-      const { xMean, x: noisy } = vpsdeReverseStep(sde, current, { ...interval, epsilon, z })
-      return diffusionStep === intervals.length - 1 ? xMean : noisy()
-    }
-    xT = checkpointing ? checkpoint(step)(xT) : step(xT)
-  })
-  const image = xT.add(1).mul(0.5)
+/** One step of it, with its corrector and its noise. */
+export const vpsdeStep = (
+  purifier: VpsdePurifier,
+  given: Tensor,
+  { diffusionStep, draws }: { readonly diffusionStep: number; readonly draws: Draws },
+): Tensor => {
+  const { epsilonTheta, sde = paperVpSde, intervals, reverse, labelScale = 999, trainMode = false } = purifier
+  const interval = intervals[diffusionStep]!
+  const shape = given.shape.slice(1)
+  const epsilonOf = (current: Tensor, part = ''): Tensor => {
+    const labels = new Array<number>(current.shape[0]!).fill(interval.t * labelScale)
+    return epsilonTheta(current, labels, trainMode ? dropoutOf(draws, { diffusionStep, part }) : {})
+  }
+  const corrected = (current: Tensor): Tensor => {
+    if (reverse.kind !== 'sde' || !reverse.corrector) return current
+    const z = draws.normal('reverse', shape, { diffusionStep, part: 'corrector' })
+    return langevinStep(sde, current, { t: interval.t, epsilon: epsilonOf(current, 'corrector'), z, ...reverse.corrector })
+  }
+  const current = corrected(given)
+  const epsilon = epsilonOf(current)
+  if (reverse.kind === 'flow') return vpsdeFlowStep(sde, current, { ...interval, epsilon })
+  const z = (): Tensor => draws.normal('reverse', shape, { diffusionStep })
+  const { xMean, x: noisy } = vpsdeReverseStep(sde, current, { ...interval, epsilon, z })
+  return diffusionStep === intervals.length - 1 ? xMean : noisy()
+}
+
+/** The end of it: pixels of the last x_mean. */
+export const vpsdeImage = ({ clamp = true, clampGradient = 'exact' }: VpsdePurifier, x0: Tensor): Tensor => {
+  const image = x0.add(1).mul(0.5)
   return clamp ? clampOf(clampGradient)(image, 0, 1) : image
 }
 

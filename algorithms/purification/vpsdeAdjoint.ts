@@ -1,9 +1,8 @@
 import { customGradient } from '../../core/customGradient.ts'
-import { ops, type Tensor, tidy, vjp } from '../../core/index.ts'
-import { paperVpSde, vpsdeBeta, vpsdeFlowStep, vpsdeMarginal, vpsdeReverseStep } from '../diffusion/vpsde.ts'
+import { ops, stopGradient, type Tensor, tidy, vjp } from '../../core/index.ts'
+import { paperVpSde, vpsdeBeta, vpsdeFlowStep, vpsdeReverseStep } from '../diffusion/vpsde.ts'
 import type { Draws } from '../randomness/draws.ts'
-import { clampOf } from './clamp.ts'
-import { purifyVpsde, type VpsdePurifier } from './purifyVpsde.ts'
+import { type VpsdePurifier, vpsdeImage, vpsdeNoised, vpsdeStep } from './purifyVpsde.ts'
 
 /** A place on the way back and the gradient there. */
 interface Augmented {
@@ -29,27 +28,34 @@ interface Augmented {
  * is interpolated.
  */
 export const purifyVpsdeAdjoint = (purifier: VpsdePurifier, x: Tensor, draws: Draws): Tensor => {
-  const { sde = paperVpSde, intervals, reverse, clamp = true, clampGradient = 'exact' } = purifier
-  if (purifier.trainMode || (reverse.kind === 'sde' && reverse.corrector)) {
+  const { intervals, reverse, trainMode } = purifier
+  if (trainMode || (reverse.kind === 'sde' && reverse.corrector)) {
     throw new RangeError(
       'purifyVpsdeAdjoint: the adjoint equation has no corrector and no dropout; leave them out or take the exact gradient',
     )
   }
-  const steps = [...intervals.keys()].reverse()
-  const pullback = (image: Tensor, dy: Tensor): Tensor => {
-    const first: Augmented = { x: image.mul(2).sub(1), a: dy.mul(0.5) }
-    const { x: start, a } = steps.reduce((after, k) => {
+  /** From x_{t*} to x_0, holding one state at a time. */
+  const denoise = (xT: Tensor): Tensor => {
+    let current = stopGradient(xT)
+    for (let k = 0; k < intervals.length; k++) {
+      const next = tidy(() => vpsdeStep(purifier, current, { diffusionStep: k, draws }))
+      current.dispose()
+      current = next
+    }
+    return current
+  }
+  const pullback = (x0: Tensor, dy: Tensor): Tensor => {
+    let after: Augmented = { x: x0, a: stopGradient(dy) }
+    for (let k = intervals.length - 1; k >= 0; k--) {
       const before = tidy(() => stepBack(purifier, after, { k, draws }))
       after.x.dispose()
       after.a.dispose()
-      return before
-    }, first)
-    start.dispose()
-    // x_{t*} = mean (2 x - 1) + std n.
-    return a.mul(2 * vpsdeMarginal(sde, intervals[0]!.t).mean)
+      after = before
+    }
+    after.x.dispose()
+    return after.a
   }
-  const raw = customGradient(input => purifyVpsde({ ...purifier, clamp: false }, input, draws), pullback)(x)
-  return clamp ? clampOf(clampGradient)(raw, 0, 1) : raw
+  return vpsdeImage(purifier, customGradient(denoise, pullback)(vpsdeNoised(purifier, x, draws)))
 }
 
 const stepBack = (purifier: VpsdePurifier, { x, a }: Augmented, { k, draws }: { readonly k: number; readonly draws: Draws }): Augmented => {
