@@ -16,6 +16,8 @@ export interface BenchOptions {
   readonly limitMs: number
   /** Where the peers' packages are. */
   readonly peers: string
+  /** What this project computes on. */
+  readonly backend: string
   readonly silent: boolean
 }
 
@@ -42,7 +44,7 @@ export const bench = async (o: BenchOptions): Promise<BenchResults> => {
   try {
     for (const name of o.contestants) {
       for (const threads of canUseThreads(name) ? o.threads : o.threads.filter(each => each === 1)) {
-        const program = programOf(name, { threads, peers: o.peers, python })
+        const program = programOf(name, { threads, peers: o.peers, python, backend: o.backend })
         if (!program) {
           absent[name] = TORCH_REMEDY
           continue
@@ -74,7 +76,7 @@ export const bench = async (o: BenchOptions): Promise<BenchResults> => {
       progress.stop()
     }
     return {
-      provenance: collectProvenance({ seed: 0, backend: 'cpu' }),
+      provenance: collectProvenance({ seed: 0, backend: o.backend }),
       rounds: o.rounds,
       versions,
       absent,

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { wholeNumber } from '../cli/arguments.ts'
+import { presentBackend, type RunBackend, runBackends } from '../gpu/presentBackend.ts'
 import { painter } from '../report/ansi.ts'
 import { wrap } from '../report/textLayout.ts'
 import { UsageError, UserError } from '../support/errors.ts'
@@ -22,6 +23,7 @@ interface Options {
   /** The option of all commands. */
   readonly threads?: number
   readonly clock?: Clock
+  readonly backend: RunBackend
   readonly limit: number
   readonly quick: boolean
   readonly json: boolean
@@ -83,12 +85,15 @@ const run = async (o: Options): Promise<void> => {
   const peers = choosePeers(o.peers)
   const threads = o.threadCounts ?? [o.threads ?? 1]
   if (peers.some(name => name !== 'pytorch')) await installPeers(PEERS_FOLDER)
+  const backend = await presentBackend(o.backend)
   const results = await bench({
+    backend,
     rows: chosen,
     contestants: [OURS, ...peers],
     threads,
     rounds: o.rounds ?? (o.quick ? QUICK.rounds : ROUNDS),
-    clock: o.clock,
+    // The time of this process says nothing of a device's.
+    clock: o.clock ?? (backend.startsWith('gpu:') ? 'wall' : undefined),
     leastMs: o.quick ? QUICK.sampleMs : SAMPLE_MS,
     limitMs: 1000 * o.limit,
     peers: PEERS_FOLDER,
@@ -109,12 +114,15 @@ const run = async (o: Options): Promise<void> => {
 /** `bench`: how fast this project is, beside other libraries if asked, and whether it reaches its bars. */
 export const benchCommand = (): Command =>
   new Command('bench')
-    .description('time ops and whole models on the cpu backend, beside other libraries if asked')
+    .description('time ops and whole models, beside other libraries if asked')
     .option('--peers [names...]', 'other libraries too, all or those named; installs them once into runs/bench-peers', false)
     .option('--filter <texts...>', 'only rows with one of these texts in their title')
     .option('--rounds <n>', `rounds, in each of which everyone is timed once (default: ${ROUNDS})`, wholeNumber(1))
     .option('--thread-counts <list>', 'numbers of threads to compare, such as 1,2 (default: that of --threads, else 1)', threadCounts)
-    .addOption(new Option('--clock <kind>', 'time that counts (default: cpu with one thread, else wall)').choices(['cpu', 'wall']))
+    .addOption(new Option('--backend <name>', 'what this project computes on').choices(runBackends).default('cpu'))
+    .addOption(
+      new Option('--clock <kind>', 'time that counts (default: cpu with one thread of a processor, else wall)').choices(['cpu', 'wall']),
+    )
     .option('--limit <seconds>', 'time each contestant has for each row', wholeNumber(1), 10)
     .option('--quick', `fewer rows, ${QUICK.rounds} rounds, short samples`, false)
     .option('--json', 'print the results as JSON', false)

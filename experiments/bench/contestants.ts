@@ -50,16 +50,18 @@ export interface ProgramOptions {
   readonly peers: string
   /** A Python with torch. */
   readonly python: string | undefined
+  /** What this project computes on. */
+  readonly backend: string
 }
 
 /** How to start a contestant; undefined for PyTorch without a Python that has it. */
-export const programOf = (name: ContestantName, { threads, peers, python }: ProgramOptions): Program | undefined => {
+export const programOf = (name: ContestantName, { threads, peers, python, backend }: ProgramOptions): Program | undefined => {
   if (name === 'pytorch') {
     // A BLAS with threads of its own does not hear of torch.set_num_threads.
     const env = { OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads), PYTHONDONTWRITEBYTECODE: '1' }
     return python === undefined ? undefined : { command: python, args: [driver('pytorch.py'), String(threads)], env }
   }
   const env = { DBP_THREADS: String(threads), BENCH_CONTESTANT: name, BENCH_PEERS: peers }
-  if (name === OURS) return node('dbp.ts', env)
+  if (name === OURS) return node('dbp.ts', { ...env, BENCH_BACKEND: backend })
   return node(name.startsWith('tfjs') ? 'tfjs.ts' : name.startsWith('onnx') ? 'onnx.ts' : 'jaxJs.ts', env)
 }

@@ -66,12 +66,13 @@ describe('peers', () => {
   })
 
   it('should start with their threads, and PyTorch only where a Python has it', () => {
-    const o = { threads: 2, peers: '/peers', python: undefined }
+    const o = { threads: 2, peers: '/peers', python: undefined, backend: 'gpu:cpu' }
     expect(programOf('pytorch', o)).toBeUndefined()
     expect(programOf('pytorch', { ...o, python: 'py' })).toMatchObject({ command: 'py', env: { OPENBLAS_NUM_THREADS: '2' } })
     expect(programOf('onnxruntime-web', o)).toMatchObject({
       env: { DBP_THREADS: '2', BENCH_CONTESTANT: 'onnxruntime-web', BENCH_PEERS: '/peers' },
     })
+    expect(programOf('dbp', o)).toMatchObject({ env: { BENCH_BACKEND: 'gpu:cpu' } })
     expect(findPython(['/no/such/python'])).toBeUndefined()
   })
 })

@@ -3,7 +3,7 @@ import type { Case } from '../../../experiments/bench/cases.ts'
 import { createClient } from '../../../experiments/bench/client.ts'
 import { programOf } from '../../../experiments/bench/contestants.ts'
 
-const client = createClient(programOf('dbp', { threads: 1, peers: '', python: undefined })!)
+const client = createClient(programOf('dbp', { threads: 1, peers: '', python: undefined, backend: 'cpu' })!)
 afterAll(() => client.close())
 
 const checksumOf = async (work: Case): Promise<number> => {
@@ -42,5 +42,19 @@ describe('this project as a contestant', () => {
     expect(await client.ask({ prepare: { kind: 'groupNormSilu', shape: [1, 3, 2, 2], groups: 2 } }, 20_000)).toEqual({
       cannot: expect.stringMatching(/^groupNorm: [^\n]+$/),
     })
+  })
+
+  it('should compute on the backend that is asked for, or say that there is no such one', async () => {
+    const others = ['gpu:cpu', 'gpu:none'].map(backend =>
+      createClient(programOf('dbp', { threads: 1, peers: '', python: undefined, backend })!),
+    )
+    try {
+      const work = { kind: 'adds', count: 3, size: 4 } as const
+      expect(await others[0]!.ask({ prepare: work }, 20_000)).toEqual({ prepared: { checksum: expect.closeTo(await checksumOf(work), 5) } })
+      expect(await others[0]!.ask({ sample: { leastMs: 1 } }, 20_000)).toMatchObject({ sample: { repetitions: expect.any(Number) } })
+      await expect(others[1]!.version()).rejects.toThrow(/gpu:none/)
+    } finally {
+      for (const each of others) each.close()
+    }
   })
 })
