@@ -3,9 +3,12 @@ import { gpuModes, missingMode } from '../../core/backends/gpu/modes.ts'
 /** Whether this is `npm run test:gpu`, which tests whatever the machine has. */
 const onGpu = process.env.SPEC_BACKENDS === 'gpu'
 
+/** `SPEC_GPU_MODES=webgpu npm run test:gpu` tests one mode only. */
+export const askedModes = gpuModes.filter(mode => process.env.SPEC_GPU_MODES?.split(',').includes(mode) ?? true)
+
 const presentGpuBackends = async (): Promise<readonly string[]> => {
   const present: string[] = []
-  for (const mode of gpuModes) if (!(await missingMode(mode))) present.push(`gpu:${mode}`)
+  for (const mode of askedModes) if (!(await missingMode(mode))) present.push(`gpu:${mode}`)
   return present
 }
 
