@@ -22,6 +22,7 @@ const plain: Partial<ConvCase> = { kernel: [1, 1], padding: [0, 0, 0, 0] }
 const cases: readonly (readonly [string, Partial<ConvCase>])[] = [
   ['3x3', {}],
   ['3x3 of one image', { batch: 1, inChannels: 40, outChannels: 33, size: [8, 8] }],
+  ['3x3 of one image with many filters', { batch: 1, inChannels: 24, outChannels: 200, size: [8, 4] }],
   ['3x3 of small images', { batch: 37, size: [4, 4], inChannels: 20 }],
   ['3x3 with many tiles', { batch: 5, size: [24, 21], inChannels: 4, outChannels: 66 }],
   ['3x3 without padding', { padding: [0, 0, 0, 0] }],
@@ -39,6 +40,7 @@ const cases: readonly (readonly [string, Partial<ConvCase>])[] = [
 const exactBits = [
   '8deb5d13a4705ef7',
   '17b57b91f67f95b1',
+  '01d6562013ee9141',
   '700fe0c995d3ccb2',
   '220baa646c34ce4f',
   '091844e58a8795f9',

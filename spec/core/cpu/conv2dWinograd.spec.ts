@@ -74,6 +74,7 @@ describe('cpu conv2d by Winograd', () => {
       convolution(9, 3, 4, [17, 14]),
       convolution(70, 9, 3, [5, 4]),
       convolution(1, 200, 36, [4, 4]),
+      convolution(1, 36, 200, [8, 4]),
     ])
       expect(errorOf(c)).toBeLessThan(bounds[mode])
   })

@@ -63,11 +63,14 @@ export const winogradConvolution = (heap: Heap, variant: WinogradVariant, whole:
   )
   const places = Array.from({ length: Math.max(shares.length, preparation.length) })
   const perPlace = [frequencies * productPitch, scratchBytes, edgeBytes, frequencies * (few ? filterPitch : sourcePitch)]
-  const [shared, inputs, inputsRest, outputs, outputsRest, zero, border, ...perShare] = carve(heap, [
+  // In the adjoint a block's filters lie scattered over all of them, which memory gives slowly: they are brought together first.
+  const gathers = few && o.adjoint && results > channels && results % channels === 0
+  const [shared, inputs, inputsRest, outputs, outputsRest, zero, border, gathered, ...perShare] = carve(heap, [
     frequencies * (few ? sourcePitch : filterPitch),
     ...[4 * inputTableInts * groups, 4 * inputTableInts * groups, 4 * outputTableInts * groups, 4 * outputTableInts * groups],
     4,
     4 * borderFloats(whole, variant),
+    gathers ? 36 * sources * results : 0,
     ...places.flatMap(() => perPlace),
   ])
   const linked = linkWinograd(heap, variant)
@@ -85,7 +88,7 @@ export const winogradConvolution = (heap: Heap, variant: WinogradVariant, whole:
 
   const planeBytes = 4 * size.height * size.width
   const outPlaneBytes = 4 * size.outHeight * size.outWidth
-  const [rowPitch, columnPitch] = o.adjoint ? [36, 36 * results] : [36 * sources, 36]
+  const [rowPitch, columnPitch] = gathers ? [36, 36 * channels] : o.adjoint ? [36, 36 * results] : [36 * sources, 36]
   const ofShare = (index: number) => {
     const [products, scratch, edge, own] = perShare.slice(4 * index, 4 * index + 4)
     return { products, scratch, edge, own }
@@ -93,7 +96,8 @@ export const winogradConvolution = (heap: Heap, variant: WinogradVariant, whole:
 
   const transformFilters = (wasm: Linked, { to, first, rows, scratch }: Record<'to' | 'first' | 'rows' | 'scratch', number>) => {
     const transform = o.adjoint ? wasm.filterFlipped : wasm.filterForward
-    transform(to, o.weight + first * rowPitch, rows, sources, rowPitch, columnPitch, filterPitch, scratch)
+    const weight = gathers ? gathered + 36 * sources * first : o.weight + first * rowPitch
+    transform(to, weight, rows, sources, rowPitch, columnPitch, filterPitch, scratch)
   }
   const groupsOf = ({ tiles }: TileBlock) => 2 * Math.ceil(tiles / 8)
   const transformTiles = (
@@ -126,6 +130,10 @@ export const winogradConvolution = (heap: Heap, variant: WinogradVariant, whole:
 
   onThreads(linked, preparation, (wasm, { index, first, end }) => {
     const { scratch } = ofShare(index)
+    if (gathers) {
+      const [from, to] = [o.weight + 36 * results * first, gathered + 36 * channels * first]
+      wasm.copyPlanes(to, from, end - first, results / channels, 9 * channels, 36 * channels * sources, 36 * channels)
+    }
     if (few) transformTiles(wasm, blocks[0], { to: shared, first, count: end - first, scratch })
     else {
       const rows = Math.min(results, 4 * end) - 4 * first
