@@ -3,6 +3,7 @@ export { type Backend, type DType, getBackend, type HostValues, setBackend, with
 export { setThreads, startThreads, stopThreads, threadCount } from './backends/cpu/threads/pool.ts'
 export { ThreadError } from './backends/cpu/threads/threadError.ts'
 export { backendNames, loadBackend, useBackend, wrapBackends } from './backends/load.ts'
+export { type Captured, capture, type Step } from './capture.ts'
 export { checkpoint, grad, stopGradient, type ValueAndGrad, valueAndGrad, vjp } from './grad.ts'
 export { dispose, keep, tidy } from './memory.ts'
 export * as ops from './ops/index.ts'

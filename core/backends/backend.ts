@@ -19,6 +19,14 @@ export interface Operand {
   readonly shape: Shape
 }
 
+/** A step of a backend that can be replayed. */
+export interface CapturedStorages {
+  /** Kernels that a run executes. */
+  readonly kernels: number
+  run(inputs: readonly Operand[]): readonly Storage[]
+  dispose(): void
+}
+
 /**
  * Where arrays live and ops run. Running is synchronous (or merely enqueued), reading is asynchronous, so the same
  * algorithm serves a plain loop and a GPU queue.
@@ -36,6 +44,8 @@ export interface Backend {
   free(storage: Storage): void
   /** Computes an array whose computation waits for its first use, on backends where this happens; whether it waited. */
   settle?(storage: Storage): boolean
+  /** Runs a step once, so that it can be replayed, on backends where this is cheaper than running it again. See capture.ts. */
+  capture?(inputs: readonly Operand[], step: (inputs: readonly Operand[]) => readonly Operand[]): Promise<CapturedStorages>
   /** Bytes in use and their high-water mark. */
   memory(): { readonly bytesLive: number; readonly bytesPeak: number }
 }

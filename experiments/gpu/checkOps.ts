@@ -1,4 +1,5 @@
 import { apply } from '../../core/apply.ts'
+import type { ComputedBy } from '../../core/backends/gpu/gpu.ts'
 import { type Backend, loadBackend, sizeOf, type Tensor, tensor } from '../../core/index.ts'
 import { type AnyOp, type Choose, type HostArray, opRegistry, type TestInput } from '../../core/op.ts'
 import { uniform } from '../../core/random/distributions.ts'
@@ -9,6 +10,8 @@ export interface OpCheck {
   /** Largest distance to the reference in any case, divided by the largest value of that case, or by 1 if that is larger. */
   readonly error: number
   readonly ok: boolean
+  /** What has computed it; several where it depends on the shapes. */
+  readonly by?: readonly ComputedBy[]
   /** Why it could not be computed. */
   readonly failure?: string
 }

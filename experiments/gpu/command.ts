@@ -7,8 +7,9 @@ export const doctorCommand = (): Command =>
   new Command('gpu:doctor')
     .description('show the modes of the gpu backend, check every op on them and measure how fast they are')
     .option('--json', 'print the report as JSON')
-    .action(async ({ json }: { json?: boolean }) => {
-      const report = await doctor()
+    .option('--quick', 'one case per op and no rates')
+    .action(async ({ json, quick = false }: { json?: boolean; quick?: boolean }) => {
+      const report = await doctor({ quick })
       process.stdout.write(`${json ? JSON.stringify(report, null, 2) : formatDoctor(report)}\n`)
       if (report.ok) return
       const wrong = report.modes.flatMap(mode =>

@@ -1,6 +1,6 @@
+import { type ComputedBy, createGpu } from '../../core/backends/gpu/gpu.ts'
 import { chooseMode, type GpuMode, gpuModes, missingMode } from '../../core/backends/gpu/modes.ts'
 import { openWebgpu } from '../../core/backends/gpu/webgpu/open.ts'
-import { loadBackend } from '../../core/index.ts'
 import { checkOps, type OpCheck } from './checkOps.ts'
 import { type Peak, peakOf } from './peaks.ts'
 import { measureRates, type Rate } from './rates.ts'
@@ -43,18 +43,38 @@ const describeAdapter = async (mode: GpuMode): Promise<AdapterReport | undefined
   return { adapter, driver, software, features, limits, ...(peak && { peak }) }
 }
 
-const examine = async (mode: GpuMode): Promise<ModeReport> => {
-  const missing = await missingMode(mode)
-  if (missing) return { mode, present: false, missing: `${missing.what}; ${missing.remedy}` }
-  const backend = await loadBackend(`gpu:${mode}`)
-  const adapter = await describeAdapter(mode)
-  return { mode, present: true, ...(adapter && { adapter }), ops: await checkOps(backend), rates: await measureRates(backend) }
+export interface DoctorOptions {
+  /** Default: all modes. */
+  readonly modes?: readonly GpuMode[]
+  /** One case per op instead of six, and no rates. Default false. */
+  readonly quick?: boolean
 }
 
-/** Looks at each mode: what it needs when it is missing, else whether its ops are right and how fast they are. */
-export const doctor = async (modes: readonly GpuMode[] = gpuModes): Promise<DoctorReport> => {
+/** The checks of a mode's ops, with what has computed each. */
+const checkMode = async (mode: GpuMode, quick: boolean): Promise<Pick<Extract<ModeReport, { present: true }>, 'ops' | 'rates'>> => {
+  const computed = new Map<string, Set<ComputedBy>>()
+  const backend = await createGpu(mode, {
+    onComputed(op, by) {
+      const all = computed.get(op) ?? new Set()
+      computed.set(op, all.add(by))
+    },
+  })
+  const checks = await checkOps(backend, quick ? { cases: 1 } : {})
+  const ops = checks.map(check => ({ ...check, by: [...(computed.get(check.op) ?? [])] }))
+  return { ops, rates: quick ? [] : await measureRates(backend) }
+}
+
+const examine = async (mode: GpuMode, quick: boolean): Promise<ModeReport> => {
+  const missing = await missingMode(mode)
+  if (missing) return { mode, present: false, missing: `${missing.what}; ${missing.remedy}` }
+  const adapter = await describeAdapter(mode)
+  return { mode, present: true, ...(adapter && { adapter }), ...(await checkMode(mode, quick)) }
+}
+
+/** Looks at each mode: what it needs when it is missing, else whether its ops are right, what computes them and how fast they are. */
+export const doctor = async ({ modes = gpuModes, quick = false }: DoctorOptions = {}): Promise<DoctorReport> => {
   const reports: ModeReport[] = []
-  for (const mode of modes) reports.push(await examine(mode))
+  for (const mode of modes) reports.push(await examine(mode, quick))
   return {
     best: await chooseMode('best'),
     modes: reports,
@@ -62,11 +82,22 @@ export const doctor = async (modes: readonly GpuMode[] = gpuModes): Promise<Doct
   }
 }
 
+/** `41 by WGSL; 2 by gpu.js: pad, slice`: ops are named where the rest is not the rule. */
+const byLine = (ops: readonly OpCheck[]): string[] => {
+  const groups = (['WGSL', 'gpu.js', 'definition'] as const)
+    .map(by => ({ by, names: ops.filter(check => check.by?.includes(by)).map(({ op }) => op) }))
+    .filter(({ names }) => names.length > 0)
+  const most = Math.max(...groups.map(({ names }) => names.length))
+  const parts = groups.map(({ by, names }) => `${names.length} by ${by}${names.length === most ? '' : `: ${names.join(', ')}`}`)
+  return parts.length > 0 ? [`  computed ${parts.join('; ')}`] : []
+}
+
 const opLines = (ops: readonly OpCheck[]): string[] => {
   const wrong = ops.filter(check => !check.ok)
   const worst = ops.reduce((a, b) => (b.error > a.error ? b : a))
   return [
     `  ops      ${ops.length - wrong.length} of ${ops.length} as on the reference, largest error ${worst.error.toExponential(1)} (${worst.op})`,
+    ...byLine(ops),
     ...wrong.map(({ op, error, failure }) => `  WRONG    ${op}: ${failure ?? `error ${error.toExponential(1)}`}`),
   ]
 }

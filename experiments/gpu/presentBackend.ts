@@ -7,6 +7,9 @@ export const runBackends = ['cpu', 'reference', 'gpu', 'gpu:webgpu', 'gpu:headle
 
 export type RunBackend = (typeof runBackends)[number]
 
+/** What to say, on the same line, when there is no graphics card behind a mode. */
+const softwareWarning = (software: boolean): string => (software ? ', which computes on the processor; --backend cpu is faster there' : '')
+
 /**
  * The backend as results name it: `gpu` becomes its best mode present, which is said on standard error; others stay.
  *
@@ -15,8 +18,10 @@ export type RunBackend = (typeof runBackends)[number]
 export const presentBackend = async (name: RunBackend): Promise<RunBackend> => {
   if (name === 'gpu') {
     const mode = await chooseMode('best')
-    const adapter = mode === 'webgpu' ? ` on ${(await openWebgpu())!.adapter}` : ''
-    process.stderr.write(`--backend gpu takes gpu:${mode}${adapter}\n`)
+    const opened = mode === 'webgpu' ? await openWebgpu() : undefined
+    process.stderr.write(
+      `--backend gpu takes gpu:${mode}${opened ? ` on ${opened.adapter}` : ''}${softwareWarning(opened?.software ?? true)}\n`,
+    )
     return `gpu:${mode}`
   }
   const mode = gpuModes.find(each => name === `gpu:${each}`)

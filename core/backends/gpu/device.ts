@@ -59,6 +59,16 @@ export interface Origin {
   readonly created: Error
 }
 
+/** A step that was run once and can be run again without its program. */
+export interface CapturedArrays {
+  /** Memory that it keeps. */
+  readonly bytes: number
+  /** Kernels that a run executes. */
+  readonly dispatches: number
+  run(inputs: readonly DeviceArray[]): readonly DeviceArray[]
+  destroy(): void
+}
+
 /** A device with its memory: what the backend asks for beyond launches. */
 export interface GpuDevice {
   /** The device as the kernels of one op see it. */
@@ -75,6 +85,8 @@ export interface GpuDevice {
   ): DeviceArray
   /** The array is used no more; what was asked for before still sees it. */
   free(array: DeviceArray): void
+  /** Absent where steps cannot be replayed. `body` must run kernels only, on its inputs and on what it makes itself. */
+  capture?(inputs: readonly DeviceArray[], body: (inputs: readonly DeviceArray[]) => readonly DeviceArray[]): Promise<CapturedArrays>
 }
 
 /**

@@ -50,14 +50,18 @@ const define = (op: AnyOp, inputs: readonly Operand[], attributes: unknown, shap
 
 const createDevice = async (mode: GpuMode): Promise<GpuDevice> => {
   if (mode === 'webgpu') return createWebgpuDevice((await openWebgpu())!.device)
-  if (mode === 'headlessgl') throw new Error('backend gpu:headlessgl: there is no device for it; use gpu:webasm')
   return createHostDevice(mode)
 }
 
 export interface GpuOptions {
   /** Whether ops use hand-written WGSL where there is some. Without it gpu.js kernels, which it is checked against, compute. */
   readonly wgsl?: boolean
+  /** Told of every op what has computed it. */
+  readonly onComputed?: (op: string, by: ComputedBy) => void
 }
+
+/** Hand-written WGSL, kernels compiled by gpu.js, or the op's definition on the host. */
+export type ComputedBy = 'WGSL' | 'gpu.js' | 'definition'
 
 /**
  * Ops compiled by gpu.js from source text, in float32, and on WebGPU by hand-written WGSL where there is some. An op, a shape
@@ -69,7 +73,10 @@ export interface GpuOptions {
  *
  * @throws Error when the mode is missing, saying what it needs
  */
-export const createGpu = async (mode: GpuMode | 'best', { wgsl = true }: GpuOptions = {}): Promise<Backend> => {
+export const createGpu = async (
+  mode: GpuMode | 'best',
+  { wgsl = true, onComputed = () => undefined }: GpuOptions = {},
+): Promise<Backend> => {
   const chosen = await chooseMode(mode)
   const device = await createDevice(chosen)
   const { dispatch } = device.launcher({ description: '', created: new Error() })
@@ -92,6 +99,7 @@ export const createGpu = async (mode: GpuMode | 'best', { wgsl = true }: GpuOpti
   const onHost = (op: AnyOp, origin: Origin, inputs: readonly Operand[], attributes: unknown, shape: Shape): DeviceArray => {
     const arrays = inputs.filter(({ storage }) => !isInteger(storage)).map(({ storage }) => (storage as GpuStorage).values as DeviceArray)
     const compute = define(op, inputs, attributes, shape)
+    onComputed(op.name, 'definition')
     return device.onHost(origin, arrays, sizeOf(shape), floats => {
       const rest = [...floats]
       return compute(inputs.map(({ storage }) => (isInteger(storage) ? ((storage as GpuStorage).values as Int32Array) : rest.shift()!)))
@@ -103,18 +111,34 @@ export const createGpu = async (mode: GpuMode | 'best', { wgsl = true }: GpuOpti
     if (!written) return plain
     return (launcher, ...call) => (hasWgsl(launcher) ? written(launcher, ...call) : undefined) ?? plain?.(launcher, ...call)
   }
-  const runOnDevice = (name: string, origin: Origin, inputs: readonly GpuArray[], shape: Shape, attributes: unknown) => {
-    const kernel = kernelOf(name)
+  const runOnDevice = (
+    op: { name: string; kernel?: string },
+    origin: Origin,
+    inputs: readonly GpuArray[],
+    shape: Shape,
+    attributes: unknown,
+  ) => {
+    const kernel = kernelOf(op.kernel ?? op.name)
+    if (!kernel) return undefined
     const { launch, dispatch } = device.launcher(origin)
-    const launcher = { launch, ...(wgsl && dispatch && { dispatch }) }
-    return kernel && runKernel(launcher, device.free, seen => kernel(seen, inputs, shape, attributes))
+    let by: ComputedBy = 'WGSL'
+    const launcher: Device = {
+      launch: (...call) => {
+        by = 'gpu.js'
+        return launch(...call)
+      },
+      ...(wgsl && dispatch && { dispatch }),
+    }
+    const computed = runKernel(launcher, device.free, seen => kernel(seen, inputs, shape, attributes))
+    if (computed) onComputed(op.name, by)
+    return computed
   }
   const fusion = createGpuFusion({
     free,
     allocated,
     elementwise(name, inputs, shape, attributes) {
       const origin = describe(name, inputs, shape)
-      const computed = runOnDevice('elementwise', origin, inputs, shape, attributes)
+      const computed = runOnDevice({ name, kernel: 'elementwise' }, origin, inputs, shape, attributes)
       if (!computed)
         throw new Error(`${origin.description}: there is no kernel for its fused expression; use --backend cpu, and report this line`)
       return computed
@@ -123,6 +147,23 @@ export const createGpu = async (mode: GpuMode | 'best', { wgsl = true }: GpuOpti
   const settled = (storage: Storage): DeviceArray | Int32Array => {
     fusion.settle(storage as GpuStorage)
     return (storage as GpuStorage).values!
+  }
+  const capture: NonNullable<Backend['capture']> = async (inputs, step) => {
+    const asArrays = (operands: readonly Operand[]) => operands.map(({ storage }) => settled(storage) as DeviceArray)
+    const captured = await device.capture!(asArrays(inputs), copies => {
+      const own = inputs.map(({ shape }, i) => ({ storage: store(copies[i]!, sizeOf(shape), 'float32'), shape }))
+      return asArrays(step(own))
+    })
+    bytesLive += captured.bytes
+    bytesPeak = Math.max(bytesPeak, bytesLive)
+    return {
+      kernels: captured.dispatches,
+      run: next => captured.run(asArrays(next)).map(array => store(array, array.length, 'float32')),
+      dispose() {
+        bytesLive -= captured.bytes
+        captured.destroy()
+      },
+    }
   }
   return {
     name: `gpu:${chosen}`,
@@ -138,7 +179,7 @@ export const createGpu = async (mode: GpuMode | 'best', { wgsl = true }: GpuOpti
       const arrays = inputs.map(x => ({ values: settled(x.storage), shape: x.shape }))
       const origin = describe(op.name, arrays, shape)
       const covered = !inputs.some(x => isInteger(x.storage)) && [shape, ...inputs.map(x => x.shape)].every(sizeOf)
-      const computed = covered ? runOnDevice(op.kernel ?? op.name, origin, arrays, shape, attributes) : undefined
+      const computed = covered ? runOnDevice(op, origin, arrays, shape, attributes) : undefined
       return store(computed ?? onHost(op, origin, inputs, attributes, shape), sizeOf(shape), dtype)
     },
     async read(storage, size) {
@@ -148,5 +189,6 @@ export const createGpu = async (mode: GpuMode | 'best', { wgsl = true }: GpuOpti
     free: storage => fusion.release(storage as GpuStorage),
     settle: storage => fusion.settle(storage as GpuStorage),
     memory: () => ({ bytesLive, bytesPeak }),
+    ...(fuses && device.capture && { capture }),
   }
 }

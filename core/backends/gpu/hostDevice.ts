@@ -41,7 +41,8 @@ const flatten = (result: unknown, size: number): Float32Array => {
 }
 
 /**
- * Kernels compiled by gpu.js to WebAssembly (`webasm`) or JavaScript (`cpu`), run at once on values in the host's memory.
+ * Kernels compiled by gpu.js to WebAssembly (`webasm`), JavaScript (`cpu`) or GLSL (`headlessgl`), run at once on values in the
+ * host's memory; OpenGL gets a copy of its arguments at every call.
  *
  * One kernel per program and number of arguments, with explicit argument types and `precision: 'single'`, called only with
  * the sizes it was made for: gpu.js returns wrong shapes, silently, when they change. Sizes and loop bounds are literals,

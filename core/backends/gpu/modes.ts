@@ -8,7 +8,8 @@ export type GpuMode = (typeof gpuModes)[number]
 /** Modes whose kernels run on the host: nothing needs to be installed for them. */
 export const hostModes = ['webasm', 'cpu'] as const
 
-export type HostMode = (typeof hostModes)[number]
+/** Modes of which gpu.js takes values from the host's memory and brings results back to it, at every call. */
+export type HostMode = Exclude<GpuMode, 'webgpu'>
 
 /** Why a mode cannot run here, and what to do. */
 export interface MissingMode {
@@ -21,12 +22,13 @@ const needs = {
   webgpu:
     'it needs the npm package webgpu (npm ci without --omit=optional) and a Vulkan driver (that of the card, or apt-get install libvulkan1 mesa-vulkan-drivers, version 25 or later)',
   headlessgl:
-    'it needs a build with OpenGL kernels, the npm package gl@8.1.6 compiled from source (apt-get install libxi-dev libgl1-mesa-dev) and an X display (xvfb-run -a)',
+    'it needs the npm package gl@8.1.6 compiled from source (apt-get install g++ make python3 pkg-config libxi-dev libgl1-mesa-dev, then npm run gpu:install-gl, about ten minutes) and an X display (apt-get install xvfb xauth, then put xvfb-run -a before the command)',
 }
 
 const isPresent: Readonly<Record<GpuMode, () => Promise<boolean>>> = {
   webgpu: async () => (await openWebgpu()) !== undefined,
-  headlessgl: async () => false,
+  // Without the package its place holds an empty one; without a display it gives no context.
+  headlessgl: async () => (await import('gpu.js')).GPU.isHeadlessGLSupported,
   webasm: async () => true,
   cpu: async () => true,
 }

@@ -3,6 +3,9 @@ const copySource = 0x04
 const copyTarget = 0x08
 const storage = 0x80
 
+/** What buffers of arrays are for. */
+export const storageUsage = storage | copySource | copyTarget
+
 /** Idle memory beyond this is given back, of each size the longest unused first. */
 const mostIdleBytes = 512 * 2 ** 20
 
@@ -63,7 +66,7 @@ export const createBufferPool = (device: GPUDevice, destroyed: (buffer: GPUBuffe
         return kept
       }
       bytes += size
-      return device.createBuffer({ size, usage: storage | copySource | copyTarget })
+      return device.createBuffer({ size, usage: storageUsage })
     },
     put: buffer => add(waiting, buffer),
     beginSubmission() {

@@ -14,7 +14,7 @@ export interface CommandQueue {
 }
 
 const isSettled = (command: Command): boolean =>
-  command.kind === 'dispatch' ? command.built.pipeline !== undefined || command.built.failure !== undefined : command.kind === 'read'
+  command.kind === 'dispatch' ? command.built.pipeline !== undefined || command.built.failure !== undefined : command.kind !== 'host'
 
 /**
  * Commands in the order in which they were asked for. They are encoded into one command buffer and submitted together at the
@@ -51,7 +51,10 @@ export const createCommandQueue = (device: GPUDevice, pool: BufferPool, encoder:
     const error = refused
       ? lateError(refused.dispatch.origin, refused.reason)
       : new Error(`webgpu: a submission was refused, ${message}; use --backend cpu`)
-    for (const command of batch) if (command.kind === 'dispatch') command.output.failure ??= error
+    for (const command of batch) {
+      const outputs = command.kind === 'dispatch' ? [command.output] : command.kind === 'copies' ? command.copies.map(({ to }) => to) : []
+      for (const output of outputs) output.failure ??= error
+    }
     return error
   }
 

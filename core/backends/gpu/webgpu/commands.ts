@@ -1,11 +1,15 @@
 import type { DeviceArray, Origin } from '../device.ts'
+import type { BufferSource } from './arena.ts'
 import type { Built } from './pipelines.ts'
+import type { Recorded } from './recorded.ts'
 
 /** An array in the device's memory. */
 export interface WebgpuArray extends DeviceArray {
   readonly buffer: GPUBuffer
+  /** Where the buffer goes back to. */
+  readonly source: BufferSource
   /** Why it has no values: its own op failed, or one that it was computed from. */
-  failure?: Error
+  failure?: Error | undefined
 }
 
 export interface Dispatch {
@@ -34,7 +38,21 @@ export interface HostStep {
   readonly run: () => Promise<void>
 }
 
-export type Command = Dispatch | ReadBack | HostStep
+/** Copies of whole arrays, which are of the same length. */
+export interface Copies {
+  readonly kind: 'copies'
+  readonly copies: readonly { readonly from: WebgpuArray; readonly to: WebgpuArray }[]
+}
+
+/** A captured step: from its copies of the inputs to its results. */
+export interface Replay {
+  readonly kind: 'replay'
+  readonly recorded: Recorded
+  readonly inputs: readonly WebgpuArray[]
+  readonly results: readonly WebgpuArray[]
+}
+
+export type Command = Dispatch | ReadBack | HostStep | Copies | Replay
 
 /** An error of an op that has long returned, with the lines that asked for it as its stack. */
 export const lateError = ({ description, created }: Origin, reason: string): Error => {

@@ -2,6 +2,7 @@ import type { BindGroups } from './bindGroups.ts'
 import type { Command, Dispatch, ReadBack } from './commands.ts'
 import { lateError } from './commands.ts'
 import { paramsBytes } from './pipelines.ts'
+import { encodeRecorded } from './recorded.ts'
 
 const mapRead = 0x01
 const copyTarget = 0x08
@@ -69,17 +70,35 @@ export const createEncoder = (device: GPUDevice, bindGroups: BindGroups): Encode
       const encoder = device.createCommandEncoder()
       const reads: Pending[] = []
       let pass: GPUComputePassEncoder | undefined
+      const leavePass = (): void => {
+        pass?.end()
+        pass = undefined
+      }
       for (const command of batch) {
-        if (isDispatch(command)) {
-          if (!isRunnable(command)) continue
-          pass ??= encoder.beginComputePass()
-          add(pass, command, offsets.get(command))
-        } else if (command.kind === 'read') {
-          pass?.end()
-          pass = undefined
-          const staging = device.createBuffer({ size: 4 * command.size, usage: mapRead | copyTarget })
-          encoder.copyBufferToBuffer(command.array.buffer, 0, staging, 0, 4 * command.size)
-          reads.push({ read: command, staging })
+        switch (command.kind) {
+          case 'dispatch':
+            if (!isRunnable(command)) break
+            pass ??= encoder.beginComputePass()
+            add(pass, command, offsets.get(command))
+            break
+          case 'replay':
+            pass ??= encoder.beginComputePass()
+            encodeRecorded(pass, command.recorded)
+            for (const result of command.results) result.failure = command.inputs.find(input => input.failure)?.failure
+            break
+          case 'copies':
+            leavePass()
+            for (const { from, to } of command.copies) {
+              to.failure = from.failure
+              encoder.copyBufferToBuffer(from.buffer, 0, to.buffer, 0, 4 * from.length)
+            }
+            break
+          case 'read': {
+            leavePass()
+            const staging = device.createBuffer({ size: 4 * command.size, usage: mapRead | copyTarget })
+            encoder.copyBufferToBuffer(command.array.buffer, 0, staging, 0, 4 * command.size)
+            reads.push({ read: command, staging })
+          }
         }
       }
       pass?.end()

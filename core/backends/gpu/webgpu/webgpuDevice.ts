@@ -1,6 +1,7 @@
 import type { Device, DeviceArray, DispatchArguments, GpuDevice, Origin, Program, Shader } from '../device.ts'
 import { createBindGroups } from './bindGroups.ts'
 import { createBufferPool } from './bufferPool.ts'
+import { captureArrays, noteCommand, type Recording } from './capture.ts'
 import { createCommandQueue } from './commandQueue.ts'
 import { type Command, lateError, type WebgpuArray } from './commands.ts'
 import { createEncoder } from './encode.ts'
@@ -20,6 +21,11 @@ export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
   const shaders = new Map<string, Shader>()
   const mostBytes = Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize)
   let lost: Error | undefined
+  let recording: Recording | undefined
+  const add = (command: Command): void => {
+    if (recording) noteCommand(recording, command)
+    queue.add(command)
+  }
   void device.lost.then(({ message }) => {
     lost = new Error(`webgpu: the device was lost, ${message}; start again, and resume the run`)
   })
@@ -30,11 +36,12 @@ export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
         `${origin.description}: an array of ${4 * length} bytes is larger than this device's ${mostBytes}; use smaller batches or --backend cpu`,
       )
     }
-    const before = pool.bytes
+    const source = recording?.arena ?? pool
+    const before = source.bytes
     device.pushErrorScope('out-of-memory')
-    const array: WebgpuArray = { length, buffer: pool.take(4 * length, forHost) }
+    const array: WebgpuArray = { length, buffer: source.take(4 * length, forHost), source }
     const scope = device.popErrorScope()
-    if (pool.bytes > before) {
+    if (source.bytes > before) {
       queue.check(
         scope.then(
           error => {
@@ -54,7 +61,7 @@ export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
     { sizes = [], params = [], into }: DispatchArguments = {},
   ): DeviceArray => {
     const output = (into as WebgpuArray | undefined) ?? allocate(shader.length, origin)
-    queue.add({
+    add({
       kind: 'dispatch',
       origin,
       built: pipelines.get(shader, inputs.length, sizes.length + params.length),
@@ -80,7 +87,7 @@ export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
   const enqueueRead = (array: DeviceArray, size: number): Promise<Float32Array> =>
     new Promise((resolve, reject) => {
       const command: Command = { kind: 'read', array: array as WebgpuArray, size, resolve, reject }
-      queue.add(command)
+      add(command)
     })
 
   const write = (array: WebgpuArray, values: Float32Array): void =>
@@ -114,9 +121,18 @@ export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
         .catch((error: Error) => {
           output.failure = error
         })
-      queue.add({ kind: 'host', run: () => run })
+      add({ kind: 'host', run: () => run })
       return output
     },
-    free: array => pool.put((array as WebgpuArray).buffer),
+    free: array => {
+      const { buffer, source } = array as WebgpuArray
+      source.put(buffer)
+    },
+    capture: (inputs, body) => {
+      const setRecording = (now: Recording | undefined): void => {
+        recording = now
+      }
+      return captureArrays({ device, bindGroups, queue, setRecording, allocate }, inputs, body)
+    },
   }
 }

@@ -13,8 +13,8 @@ export interface Mapping {
   /** Of the views' elements. Default: the first view itself, a copy. */
   readonly expr?: Expr
   readonly params?: readonly number[]
-  /** Where in an earlier array the result goes. Default: a new array of this shape. */
-  readonly into?: View
+  /** The array of `length` elements, and where in it the result goes. Without `values` a new one. Default: one of this shape. */
+  readonly into?: Omit<View, 'values'> & { readonly values: DeviceArray | undefined; readonly length: number }
 }
 
 const groupSize = 64
@@ -88,7 +88,7 @@ const sources = new Map<string, string | undefined>()
  */
 export const mapViews = (device: WgslDevice, { shape, views, expr = input(0), params = [], into }: Mapping): DeviceArray | undefined => {
   if (!indexing.isCountable(shape)) return undefined
-  const target: View = into ?? { values: { length: 0 }, strides: stridesOf(shape) }
+  const target: View = { strides: stridesOf(shape), ...into, values: { length: 0 } }
   const scalar = collapse(shape, [...views, target])
   const fours = vectorised(scalar.shape, scalar.views, !into)
   const chosen = fours ?? scalar
@@ -104,8 +104,8 @@ export const mapViews = (device: WgslDevice, { shape, views, expr = input(0), pa
   if (code === undefined || sizes.length + params.length > indexing.mostArguments) return undefined
   const workgroups = indexing.workgroupsFor(Math.ceil(count / groupSize))
   return device.dispatch(
-    { code, workgroups, length: sizeOf(shape) },
+    { code, workgroups, length: into?.length ?? sizeOf(shape) },
     views.map(view => view.values),
-    { sizes, params, ...(into && { into: into.values }) },
+    { sizes, params, ...(into?.values && { into: into.values }) },
   )
 }

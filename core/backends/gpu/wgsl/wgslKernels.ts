@@ -1,6 +1,7 @@
 import { attentions } from './attention.ts'
 import { conv2d, conv2dInputGrad, conv2dWeightGrad } from './conv2d.ts'
 import { matmul } from './matmul.ts'
+import { concat, pad } from './movement.ts'
 import { normalisations } from './normalise.ts'
 import { softmax, softmaxInputGrad } from './softmax.ts'
 import type { WgslKernel } from './wgslKernel.ts'
@@ -12,10 +13,12 @@ type AnyKernel = WgslKernel<any>
 export const wgslKernels: ReadonlyMap<string, AnyKernel> = new Map<string, AnyKernel>(
   Object.entries({
     ...attentions(),
+    concat,
     conv2d,
     conv2dInputGrad,
     conv2dWeightGrad,
     matmul,
+    pad,
     softmax,
     softmaxInputGrad,
     ...normalisations,

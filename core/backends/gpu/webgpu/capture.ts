@@ -1,0 +1,86 @@
+import type { CapturedArrays, DeviceArray, Origin } from '../device.ts'
+import { createArena } from './arena.ts'
+import type { BindGroups } from './bindGroups.ts'
+import type { CommandQueue } from './commandQueue.ts'
+import type { Command, Dispatch, WebgpuArray } from './commands.ts'
+import { record } from './recorded.ts'
+
+/** While a step is recorded: where its arrays lie, and what it dispatches. */
+export interface Recording {
+  readonly arena: ReturnType<typeof createArena>
+  readonly dispatches: Dispatch[]
+}
+
+/** What a capture needs of the device. */
+export interface CaptureHost {
+  readonly device: GPUDevice
+  readonly bindGroups: BindGroups
+  readonly queue: CommandQueue
+  setRecording(recording: Recording | undefined): void
+  allocate(length: number, origin: Origin): WebgpuArray
+}
+
+/** @throws Error when a command cannot be replayed */
+export const noteCommand = ({ arena, dispatches }: Recording, command: Command): void => {
+  if (command.kind !== 'dispatch') {
+    throw new Error(
+      'capture: a step of the host or a read cannot be replayed; read after the step, and leave ops without a kernel out of it',
+    )
+  }
+  if (command.inputs.some(input => input.source !== arena)) {
+    throw new Error(`${command.origin.description}: capture: it reads an array from outside the step; give that to the step as an input`)
+  }
+  dispatches.push(command)
+}
+
+/** Runs `body` once on copies of the inputs, noting what it dispatches. The copies are made again only for inputs that change. */
+export const captureArrays = async (
+  { device, bindGroups, queue, setRecording, allocate }: CaptureHost,
+  inputs: readonly DeviceArray[],
+  body: (inputs: readonly DeviceArray[]) => readonly DeviceArray[],
+): Promise<CapturedArrays> => {
+  const arena = createArena(device)
+  const recording: Recording = { arena, dispatches: [] }
+  const origin = { description: 'capture', created: new Error() }
+  const given = inputs as readonly WebgpuArray[]
+  setRecording(recording)
+  let copies: readonly WebgpuArray[]
+  let results: readonly WebgpuArray[]
+  try {
+    // From the host's side of the arena: they keep their values through a replay, whatever the step frees.
+    copies = given.map(({ length }): WebgpuArray => ({ length, buffer: arena.take(4 * length, true), source: arena }))
+    queue.add({ kind: 'copies', copies: given.map((from, i) => ({ from, to: copies[i]! })) })
+    results = body(copies) as readonly WebgpuArray[]
+  } catch (error) {
+    await queue.flush()
+    arena.destroy()
+    throw error
+  } finally {
+    setRecording(undefined)
+  }
+  await queue.flush()
+  const failure = [...recording.dispatches.map(({ output }) => output), ...results].find(array => array.failure)?.failure
+  if (failure) throw failure
+  const recorded = record(device, bindGroups, recording.dispatches)
+  let last = given
+  return {
+    bytes: arena.bytes,
+    dispatches: recorded.steps.length,
+    run(next) {
+      const now = next as readonly WebgpuArray[]
+      const changed = now.flatMap((from, i) => (from === last[i] ? [] : [{ from, to: copies[i]! }]))
+      const outputs = results.map(({ length }) => allocate(length, origin))
+      if (changed.length > 0) queue.add({ kind: 'copies', copies: changed })
+      queue.add({ kind: 'replay', recorded, inputs: copies, results })
+      queue.add({ kind: 'copies', copies: results.map((from, i) => ({ from, to: outputs[i]! })) })
+      last = now
+      return outputs
+    },
+    destroy: () =>
+      void queue.flush().then(() => {
+        arena.destroy()
+        recorded.destroy()
+        bindGroups.clear()
+      }),
+  }
+}
