@@ -8,6 +8,7 @@ describe('--help', () => {
     ['evaluate', 'npm run evaluate --'],
     ['parity', 'npm run parity --'],
     ['audit', 'npm run audit --'],
+    ['landscape', 'npm run landscape --'],
     ['quality', 'npm run quality --'],
     ['certify', 'npm run certify --'],
   ])('should tell how %s is called', async (name, call) => {
@@ -22,6 +23,7 @@ describe('--help', () => {
     ['evaluate', 'npm run evaluate'],
     ['parity', 'npm run parity'],
     ['audit', 'npm run audit'],
+    ['landscape', 'npm run landscape'],
     ['quality', 'npm run quality'],
     ['certify', 'npm run certify'],
   ])('should give examples of %s', async (name, call) => {
