@@ -8,7 +8,8 @@ export const runBackends = ['cpu', 'reference', 'gpu', 'gpu:webgpu', 'gpu:headle
 export type RunBackend = (typeof runBackends)[number]
 
 /** What to say, on the same line, when there is no graphics card behind a mode. */
-const softwareWarning = (software: boolean): string => (software ? ', which computes on the processor; --backend cpu is faster there' : '')
+const softwareWarning = (software: boolean): string =>
+  software ? ', which computes on the processor; --backend cpu is usually faster there' : ''
 
 /**
  * The backend as results name it: `gpu` becomes its best mode present, which is said on standard error; others stay.

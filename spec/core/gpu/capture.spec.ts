@@ -22,8 +22,8 @@ const step: Step = inputs => {
 
 const withGpu = gpuBackendsUnderTest.includes('gpu:webgpu')
 
-describe.each(withGpu ? ['gpu:webgpu'] : ['cpu'])('capture on %s', name => {
-  const make = () => (name === 'cpu' ? loadBackend('cpu') : createGpu('webgpu'))
+describe.each(withGpu ? ['gpu:webgpu'] : ['reference'])('capture on %s', name => {
+  const make = () => (name === 'reference' ? loadBackend(name) : createGpu('webgpu'))
 
   it('should compute the step again for other inputs, with the same bits, and keep nothing when disposed', async () => {
     const backend = await make()

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { type Backend, loadBackend } from '../../../core/index.ts'
 import { opRegistry } from '../../../core/op.ts'
 import { checkOps } from '../../../experiments/gpu/checkOps.ts'
-import { type DoctorReport, formatDoctor } from '../../../experiments/gpu/doctor.ts'
+import { type DoctorReport, doctor, formatDoctor } from '../../../experiments/gpu/doctor.ts'
 import { peakOf } from '../../../experiments/gpu/peaks.ts'
 import { chain, conv, copy, gemm, measure, norm } from '../../../experiments/gpu/rates.ts'
 
@@ -79,5 +79,18 @@ describe('gpu:doctor', () => {
       expect(text).toContain(part)
     expect(text).toContain("5.10e+3 GFLOP/s, 10 % of the card's 51000")
     expect(on(peakOf('llvmpipe'))).toContain('5.10e+3 GFLOP/s\n')
+  })
+
+  it('should say what has computed each op, and measure nothing when it is to be quick', async () => {
+    const report = await doctor({ modes: ['webasm'], quick: true })
+    const [mode] = report.modes
+    expect(mode).toMatchObject({ present: true, rates: [] })
+    if (mode!.present) for (const { op, by } of mode!.ops) expect(by, op).toEqual(['gpu.js'])
+    const ops = [
+      { op: 'exp', error: 0, ok: true, by: ['WGSL'] },
+      { op: 'pad', error: 0, ok: true, by: ['WGSL', 'gpu.js'] },
+    ] as const
+    const text = formatDoctor({ ...report, modes: [{ mode: 'webgpu', present: true, ops, rates: [] }] })
+    expect(text).toContain('  computed 2 by WGSL; 1 by gpu.js: pad')
   })
 })

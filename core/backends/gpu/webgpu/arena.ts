@@ -1,4 +1,5 @@
 import { sizeClass, storageUsage } from './bufferPool.ts'
+import type { BufferMaker } from './memory.ts'
 
 /** Where arrays get their buffers from. */
 export interface BufferSource {
@@ -16,7 +17,7 @@ export interface Arena extends BufferSource {
  * Buffers of a captured step, which nobody else gets as long as it may be replayed. Within the step they are reused as in a
  * pool; what the host wrote is never handed out again, because a replay does not write it anew.
  */
-export const createArena = (device: GPUDevice): Arena => {
+export const createArena = (memory: BufferMaker): Arena => {
   const all: GPUBuffer[] = []
   const fromHost = new Set<GPUBuffer>()
   const free = new Map<number, GPUBuffer[]>()
@@ -26,7 +27,7 @@ export const createArena = (device: GPUDevice): Arena => {
       const size = sizeClass(wanted)
       const kept = forHost ? undefined : free.get(size)?.pop()
       if (kept) return kept
-      const buffer = device.createBuffer({ size, usage: storageUsage })
+      const buffer = memory.createBuffer({ size, usage: storageUsage })
       bytes += size
       all.push(buffer)
       if (forHost) fromHost.add(buffer)

@@ -1,3 +1,5 @@
+import type { BufferMaker } from './memory.ts'
+
 /** Usage bits of GPUBufferUsage, whose object exists only where the optional package is loaded. */
 const copySource = 0x04
 const copyTarget = 0x08
@@ -31,7 +33,7 @@ export interface BufferPool {
  * is given back, because commands run in order; the host writes ahead of commands that wait to be submitted, so it gets
  * only buffers that none of them uses.
  */
-export const createBufferPool = (device: GPUDevice, destroyed: (buffer: GPUBuffer) => void): BufferPool => {
+export const createBufferPool = (memory: BufferMaker, destroyed: (buffer: GPUBuffer) => void): BufferPool => {
   const idle = new Map<number, GPUBuffer[]>()
   let waiting = new Map<number, GPUBuffer[]>()
   let bytes = 0
@@ -66,7 +68,7 @@ export const createBufferPool = (device: GPUDevice, destroyed: (buffer: GPUBuffe
         return kept
       }
       bytes += size
-      return device.createBuffer({ size, usage: storageUsage })
+      return memory.createBuffer({ size, usage: storageUsage })
     },
     put: buffer => add(waiting, buffer),
     beginSubmission() {

@@ -3,6 +3,7 @@ import { createArena } from './arena.ts'
 import type { BindGroups } from './bindGroups.ts'
 import type { CommandQueue } from './commandQueue.ts'
 import type { Command, Dispatch, WebgpuArray } from './commands.ts'
+import type { BufferMaker } from './memory.ts'
 import { record } from './recorded.ts'
 
 /** While a step is recorded: where its arrays lie, and what it dispatches. */
@@ -14,6 +15,8 @@ export interface Recording {
 /** What a capture needs of the device. */
 export interface CaptureHost {
   readonly device: GPUDevice
+  /** What makes its buffers. */
+  readonly memory: BufferMaker
   readonly bindGroups: BindGroups
   readonly queue: CommandQueue
   setRecording(recording: Recording | undefined): void
@@ -35,11 +38,11 @@ export const noteCommand = ({ arena, dispatches }: Recording, command: Command):
 
 /** Runs `body` once on copies of the inputs, noting what it dispatches. The copies are made again only for inputs that change. */
 export const captureArrays = async (
-  { device, bindGroups, queue, setRecording, allocate }: CaptureHost,
+  { device, memory, bindGroups, queue, setRecording, allocate }: CaptureHost,
   inputs: readonly DeviceArray[],
   body: (inputs: readonly DeviceArray[]) => readonly DeviceArray[],
 ): Promise<CapturedArrays> => {
-  const arena = createArena(device)
+  const arena = createArena(memory)
   const recording: Recording = { arena, dispatches: [] }
   const origin = { description: 'capture', created: new Error() }
   const given = inputs as readonly WebgpuArray[]

@@ -5,6 +5,7 @@ import { captureArrays, noteCommand, type Recording } from './capture.ts'
 import { createCommandQueue } from './commandQueue.ts'
 import { type Command, lateError, type WebgpuArray } from './commands.ts'
 import { createEncoder } from './encode.ts'
+import { createMemory } from './memory.ts'
 import { createPipelines } from './pipelines.ts'
 import { translate } from './translate.ts'
 
@@ -15,7 +16,8 @@ import { translate } from './translate.ts'
  */
 export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
   const bindGroups = createBindGroups(device)
-  const pool = createBufferPool(device, () => bindGroups.clear())
+  const memory = createMemory(device)
+  const pool = createBufferPool(memory, () => bindGroups.clear())
   const pipelines = createPipelines(device)
   const queue = createCommandQueue(device, pool, createEncoder(device, bindGroups))
   const shaders = new Map<string, Shader>()
@@ -38,17 +40,12 @@ export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
     }
     const source = recording?.arena ?? pool
     const before = source.bytes
-    device.pushErrorScope('out-of-memory')
     const array: WebgpuArray = { length, buffer: source.take(4 * length, forHost), source }
-    const scope = device.popErrorScope()
     if (source.bytes > before) {
       queue.check(
-        scope.then(
-          error => {
-            if (error) array.failure ??= lateError(origin, `the device has no ${4 * length} bytes left beside ${before}`)
-          },
-          () => undefined,
-        ),
+        memory.last.then(error => {
+          if (error) array.failure ??= lateError(origin, `the device has no ${4 * length} bytes left beside ${before}`)
+        }),
       )
     }
     return array
@@ -132,7 +129,7 @@ export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
       const setRecording = (now: Recording | undefined): void => {
         recording = now
       }
-      return captureArrays({ device, bindGroups, queue, setRecording, allocate }, inputs, body)
+      return captureArrays({ device, memory, bindGroups, queue, setRecording, allocate }, inputs, body)
     },
   }
 }
