@@ -1,7 +1,7 @@
 import { emitWgsl } from '../../../expr/emitWgsl.ts'
 import { type Expr, input } from '../../../expr/expr.ts'
 import { type InternedExpr, intern } from '../../../expr/intern.ts'
-import { type Shape, sizeOf, stridesOf } from '../../../shape.ts'
+import { type Shape, sameShape, sizeOf, stridesOf } from '../../../shape.ts'
 import type { DeviceArray } from '../device.ts'
 import { collapse, type View } from '../view.ts'
 import * as indexing from './indexing.ts'
@@ -80,6 +80,44 @@ const vectorised = (shape: Shape, views: readonly View[], fresh: boolean): { sha
   return { shape: [...shape.slice(0, -1), Math.ceil(inner / 4)], views: views.map(quarter) }
 }
 
+/** How an op's arrays are read and written: the plan, its key, and the integers that go with it. */
+interface Layout {
+  readonly plan: Plan
+  readonly key: string
+  readonly sizes: readonly number[]
+}
+
+const inOrder = new Map<number, Pick<Layout, 'plan' | 'key'>>()
+
+/** The most common layout, of arrays all in the order of the result, found without looking further. */
+const layoutInOrder = (count: number, views: number): Layout => {
+  let known = inOrder.get(views)
+  if (!known) {
+    const all = Array.from({ length: views + 1 })
+    const plan: Plan = { rank: 1, four: true, accesses: all.map(() => 'same'), moves: all.map(() => true) }
+    known = { plan, key: keyOf(plan) }
+    inOrder.set(views, known)
+  }
+  return { ...known, sizes: [Math.ceil(count / 4)] }
+}
+
+const keyOf = ({ rank, four, accesses, moves }: Plan): string => `${rank};${four};${accesses.join()};${moves.join()}`
+
+const layoutOf = (shape: Shape, views: readonly View[], into: Mapping['into']): Layout => {
+  const own = stridesOf(shape)
+  const isInOrder = ({ strides, offset = 0 }: View): boolean => offset === 0 && sameShape(strides, own)
+  if (!into && views.every(isInOrder)) return layoutInOrder(sizeOf(shape), views.length)
+  const target: View = { strides: own, ...into, values: { length: 0 } }
+  const scalar = collapse(shape, [...views, target])
+  const fours = vectorised(scalar.shape, scalar.views, !into)
+  const { shape: axes, views: placed } = fours ?? scalar
+  const accesses = placed.map(view => indexing.accessOf(view, axes))
+  const moves = placed.map(view => !fours || view.strides.at(-1) === 1)
+  const plan: Plan = { rank: axes.length, four: fours !== undefined, accesses, moves }
+  const fields = placed.flatMap((view, i) => indexing.fieldValues(accesses[i]!, view))
+  return { plan, key: keyOf(plan), sizes: [sizeOf(axes), ...axes.slice(1), ...fields] }
+}
+
 const sources = new Map<string, string | undefined>()
 
 /**
@@ -88,19 +126,12 @@ const sources = new Map<string, string | undefined>()
  */
 export const mapViews = (device: WgslDevice, { shape, views, expr = input(0), params = [], into }: Mapping): DeviceArray | undefined => {
   if (!indexing.isCountable(shape)) return undefined
-  const target: View = { strides: stridesOf(shape), ...into, values: { length: 0 } }
-  const scalar = collapse(shape, [...views, target])
-  const fours = vectorised(scalar.shape, scalar.views, !into)
-  const chosen = fours ?? scalar
-  const rank = chosen.shape.length
-  const accesses = chosen.views.map(view => indexing.accessOf(view, chosen.shape))
-  const moves = chosen.views.map(view => !fours || view.strides.at(-1) === 1)
+  const { plan, key: layoutKey, sizes } = layoutOf(shape, views, into)
   const interned = intern(expr)
-  const key = `${interned.id};${params.length};${rank};${fours ? 4 : 1};${accesses.join()};${moves.join()}`
-  if (!sources.has(key)) sources.set(key, source(interned, params.length, { rank, four: fours !== undefined, accesses, moves }))
+  const key = `${interned.id};${params.length};${layoutKey}`
+  if (!sources.has(key)) sources.set(key, source(interned, params.length, plan))
   const code = sources.get(key)
-  const count = sizeOf(chosen.shape)
-  const sizes = [count, ...chosen.shape.slice(1), ...chosen.views.flatMap((view, i) => indexing.fieldValues(accesses[i]!, view))]
+  const count = sizes[0]!
   if (code === undefined || sizes.length + params.length > indexing.mostArguments) return undefined
   const workgroups = indexing.workgroupsFor(Math.ceil(count / groupSize))
   return device.dispatch(
