@@ -45,6 +45,20 @@ describe.each(withGpu ? ['gpu:webgpu'] : ['reference'])('capture on %s', name =>
     captured.dispose()
   })
 
+  it('should keep what the host gave to the step, though the step frees it', async () => {
+    const backend = await make()
+    const ofHost: Step = ([x]) => {
+      const half = tensor(new Float32Array(64).fill(0.5), [64], { backend })
+      const y = x!.mul(half)
+      half.dispose()
+      return [ops.softmax(y)]
+    }
+    const x = tensor(Float32Array.from({ length: 64 }, Math.sin), [64], { backend })
+    const captured = await capture(backend, ofHost, [x])
+    const expected = await ofHost([x])[0]!.data()
+    for (let i = 0; i < 2; i++) expect(await captured.run([x])[0]!.data()).toEqual(expected)
+  })
+
   it('should refuse other shapes', async () => {
     const backend = await make()
     const captured = await capture(backend, ([x]) => [x!.add(1)], [values(backend, 0)])

@@ -53,6 +53,18 @@ describe('WGSL with sizes at run time', () => {
     expect(dispatched.at(-1)!.code).toContain('result : array<f32>')
   })
 
+  it('should read four at a time only from places of whole vectors', () => {
+    const { device, dispatched } = noting()
+    const cut = (offset: number, stride: number) => mapViews(device, [2, 4], [{ ...array([64]), strides: [stride, 1], offset }])
+    for (const [offset, stride] of [
+      [4, 8],
+      [1, 8],
+      [4, 9],
+    ] as const)
+      cut(offset, stride)
+    expect(dispatched.map(({ code }) => code.includes('result : array<vec4<f32>>'))).toEqual([true, false, false])
+  })
+
   it('should spread many workgroups over two axes', () => {
     const { device, dispatched } = noting()
     mapViews(device, [2 ** 25], [viewAs(array([2 ** 25]), [2 ** 25])])
