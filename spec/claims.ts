@@ -34,6 +34,26 @@ export const claims: readonly Claim[] = [
     deviations: 'The specs test how the claim is judged; whether it holds is measured by npm start and printed with its interval.',
   },
   {
+    id: 'Claim 2',
+    place: 'Figures 1 and 3',
+    statement:
+      'The loss around an image is not flat: directions of far higher loss exist, and randomness hides them from attacks that have to average.',
+    code: [
+      'algorithms/landscape/lossSurface.ts#lossSurface',
+      'algorithms/landscape/plane.ts#planeAlong',
+      'experiments/landscape/runLandscape.ts#runLandscape',
+      'experiments/dwBox/trajectories.ts#runTrajectories',
+    ],
+    specs: [
+      'spec/algorithms/landscape/lossSurface.spec.ts#should be affine',
+      'spec/algorithms/landscape/plane.spec.ts#should have orthonormal axes',
+      'spec/experiments/landscape/landscape.spec.ts#should put the ends of the attacks on the corners',
+    ],
+    properties: [],
+    deviations:
+      'The specs test how the pictures are made; what they show is measured by npm run landscape. Images are not clipped to [0,1] within a plane.',
+  },
+  {
     id: 'Claim 3',
     place: 'ADDT; Figures 4 and 5',
     statement: 'ADDT makes the diffusion model itself purify: accuracy rises where no randomness is left.',
@@ -41,6 +61,24 @@ export const claims: readonly Claim[] = [
     specs: [`${experiments}/verdicts.spec.ts#claim 3`],
     properties: ['P28'],
     deviations: 'The specs test how the claim is judged; whether it holds is measured by npm start, paired by McNemar.',
+  },
+  {
+    id: 'Claim 5',
+    place: 'Tables of DDPM, DDIM, VPSDE and EDM',
+    statement: 'The settings, the attack and ADDT apply to purifiers of every process, at any number of evaluations.',
+    code: [
+      'algorithms/purification/anyPurifier.ts#purifyAny',
+      'algorithms/purification/anyPurifier.ts#isStochastic',
+      'algorithms/purification/discreteNetwork.ts#edmDenoiser',
+      'experiments/dwBox/process.ts#processPurifier',
+    ],
+    specs: [
+      ...['P47', 'P49', 'P50', 'P60'].map(p => `${algorithms}/purification/everyProcess.spec.ts#(${p})`),
+      `${algorithms}/purification/gaussianOracle.spec.ts#(P54)`,
+      `${experiments}/process.spec.ts#(claim 5)`,
+    ],
+    properties: ['P47', 'P49', 'P50', 'P54', 'P60'],
+    deviations: 'The digits model was trained on discrete timesteps; VPSDE and EDM ask it at the real timestep of equal noise.',
   },
   {
     id: 'E1',
@@ -236,6 +274,20 @@ export const claims: readonly Claim[] = [
       'spec/core/checkpoint.spec.ts#should keep the peak of a loop',
     ],
     properties: ['P45', 'P46', 'P48', 'P49', 'P54', 'P55', 'P56'],
+  },
+  {
+    id: 'Adjoint gradient',
+    place: 'DiffPure, which the paper compares with',
+    statement:
+      'The adjoint gradient keeps one state for any number of steps, is exact for affine networks, and off by the length of a step else.',
+    code: ['algorithms/purification/vpsdeAdjoint.ts#purifyVpsdeAdjoint', 'core/customGradient.ts#customGradient'],
+    specs: [
+      `${algorithms}/purification/vpsdeAdjoint.spec.ts#should be the exact gradient for a network that is affine`,
+      `${algorithms}/purification/vpsdeAdjoint.spec.ts#its error halving`,
+      `${algorithms}/purification/vpsdeAdjoint.spec.ts#should take the same memory`,
+      `${algorithms}/purification/vpsdeAdjoint.spec.ts#(P49)`,
+    ],
+    properties: ['P49'],
   },
   {
     id: 'Timesteps',

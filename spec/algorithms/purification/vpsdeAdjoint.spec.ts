@@ -9,7 +9,7 @@ import { createCpu } from '../../../core/backends/cpu/cpu.ts'
 import { dispose, grad, ops, type Tensor, useBackend, valueAndGrad, withBackend } from '../../../core/index.ts'
 import { backendsUnderTest } from '../../support/backends.ts'
 import { dot, expectAllNear, expectNear } from '../../support/numbers.ts'
-import { bits, gaussian, pixels, smallEpsilon } from '../fixtures.ts'
+import { bits, gaussian, pixels, recording, smallEpsilon } from '../fixtures.ts'
 
 const shape = [2, 1, 4, 4]
 const draws = createDraws({ seed: 7, images: [3, 8] })
@@ -81,6 +81,16 @@ describe.each(reverses)('adjoint gradient of the VP SDE ($kind)', reverse => {
     expectNear(Math.log2(few / many) / 3, 1, 0.2)
     expect(few).toBeGreaterThan(1e-4)
     expect(many).toBeLessThan(0.05)
+  })
+
+  it('should on the way back draw the noises of the way there, and no others (P49)', async () => {
+    await useBackend('reference')
+    const drawn: string[] = []
+    const watched = recording(draws, name => drawn.push(name))
+    const purifier = purifierOf(smallEpsilon(1, 1), reverse, 3)
+    dispose(grad((x: Tensor) => purifyVpsdeAdjoint(purifier, x, watched).sum())(pixels(2, shape)))
+    const noises = reverse.kind === 'sde' ? ['reverse/0/', 'reverse/1/'] : []
+    expect(drawn).toEqual(['forward/0/', ...noises, ...[...noises].reverse()])
   })
 
   it('should take the same memory for any number of steps, where the exact gradient takes more with each', () => {
