@@ -31,5 +31,5 @@ export const verdictCell = (passed: boolean, [yes, no]: readonly [string, string
   tone: passed ? 'passed' : 'failed',
 })
 
-export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+export const percent = (share: number): string => `${(100 * share).toFixed(1)}\u00a0%`
 export const points = (share: number): string => `${share >= 0 ? '+' : '−'}${Math.abs(100 * share).toFixed(1)}`

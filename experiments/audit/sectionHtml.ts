@@ -3,20 +3,20 @@ import { cellOf, type Section, type SectionTable } from './section.ts'
 export const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 
-/** A table that scrolls in its own box where it is wider than the page. */
+/** A table; on a narrow screen its rows become cards, and where it is still wider than the page it scrolls in its own box. */
 const tableHtml = ({ caption, columns, rows }: SectionTable): string => `
 <div class="scroll" tabindex="0" role="region" aria-label="${escaped(caption ?? columns.join(', '))}"><table>
 ${caption ? `<caption>${escaped(caption)}</caption>` : ''}
 <thead><tr>${columns.map(column => `<th scope="col">${escaped(column)}</th>`).join('')}</tr></thead>
 <tbody>
-${rows.map(row => `<tr>${row.map((cell, i) => cellHtml(cell, i)).join('')}</tr>`).join('\n')}
+${rows.map(row => `<tr>${row.map((cell, i) => cellHtml(cell, i, columns[i]!)).join('')}</tr>`).join('\n')}
 </tbody></table></div>`
 
-const cellHtml = (cell: SectionTable['rows'][number][number], column: number): string => {
+const cellHtml = (cell: SectionTable['rows'][number][number], column: number, label: string): string => {
   const { text, href, tone } = cellOf(cell)
   const shown = escaped(text).replaceAll('\n', '<br>')
   const linked = href ? `<a href="${escaped(href)}">${shown}</a>` : shown
-  const [open, close] = column === 0 ? ['<th scope="row"', '</th>'] : ['<td', '</td>']
+  const [open, close] = column === 0 ? ['<th scope="row"', '</th>'] : [`<td data-label="${escaped(label)}"`, '</td>']
   return `${open}${tone ? ` class="${tone}"` : ''}>${linked}${close}`
 }
 
@@ -40,5 +40,12 @@ export const sectionStyle = `
 .part thead th { color: var(--soft); font-weight: 600; white-space: nowrap }
 .part tbody tr { border-top: 1px solid var(--line) }
 .part tbody th { font-weight: 600 }
-#quirks tbody td { min-width: 11rem } #quirks tbody td:last-child { min-width: 20rem }
+@media (min-width: 50rem) { #quirks td:last-child { min-width: 22rem } #quirks td { min-width: 9rem } }
+@media (max-width: 49.99rem) {
+  .part table, .part tbody, .part tr, .part tbody th, .part td, .part caption { display: block; width: 100% }
+  .part thead { display: none }
+  .part tbody tr { padding: .6rem 1rem }
+  .part tbody th, .part td { padding: .1rem 0; overflow-wrap: anywhere }
+  .part td[data-label]:not([data-label=""])::before { content: attr(data-label) ": "; color: var(--soft) }
+}
 `

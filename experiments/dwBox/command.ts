@@ -37,6 +37,7 @@ export const runCommand = (): Command =>
     .addOption(deciding('--images-deterministic <n>', 'test images where nothing stays random', number))
     .option('--attack <name>', `another attack than PGD: ${attackNames.filter(name => name !== 'pgd').join(', ')}`)
     .option('--gradient <name>', 'gradient of the purifier that the attack takes: exact, adjoint, surrogate (half the steps) or bpda')
+    .option('--reading <name>', 'paper, or faithful to the published scripts: their timesteps, one report draw, EoT 1 in DW_Fwd')
     .option('--process <name>', `reverse process of all purifiers: ${processNames.join(', ')}`)
     .addOption(deciding('--norm <norm>', 'linf or l2'))
     .addOption(deciding('--epsilon <radius>', 'radius of the attack, pixels in [0,1]', number))
@@ -60,6 +61,7 @@ Examples:
   npm start -- --images 32 --steps 5          a quick look
   npm start -- --epsilon 0.1 --t-star 0.2     other settings
   npm start -- --attack apgd-ce --steps 100   another attack; --steps 100 is AutoAttack's budget
+  npm start -- --reading faithful             as the published scripts do it
   npm start -- --process vpsde                purifiers of another process
   npm start -- --full                         sweeps, controls and training seeds
   npm start -- --full --id my-run             a run with a name; the same command resumes it

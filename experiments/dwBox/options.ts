@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { attackNames } from '../../algorithms/attacks/presets.ts'
 import { linearSchedule } from '../../algorithms/diffusion/schedule.ts'
 import { runBackends } from '../gpu/presentBackend.ts'
+import { readingNames } from '../quirks/readings.ts'
 import { UsageError } from '../support/errors.ts'
 import { planRows } from './plan.ts'
 import { isDiscrete, isVpsde, processNames } from './process.ts'
@@ -30,6 +31,8 @@ export const auditOptions = z.object({
   gradient: z.enum(gradientNames).optional().describe(gradientNames.join(', ')),
   /** The reverse process of every purifier; left out, it is DDPM, with a row for DDIM. */
   process: z.enum(processNames).optional().describe(processNames.join(', ')),
+  /** Of what the published scripts do otherwise than the paper says; left out, the paper's. */
+  reading: z.enum(readingNames).optional().describe(readingNames.join(', ')),
   norm: z.enum(['linf', 'l2']).default('linf').describe('linf or l2'),
   /** Radius of the attack, pixels in [0,1]; steps are a quarter of it. No two images of 64 pixels are farther apart than 8. */
   epsilon: z.number().min(0).max(8).default(0.15).describe('a number from 0 to 8 (pixels lie in [0,1])'),
@@ -65,6 +68,7 @@ export const parseOptions = <S extends z.ZodObject>(schema: S, given: Record<str
 export const parseAuditOptions = (given: Record<string, unknown>): AuditOptions => {
   const options = parseOptions(auditOptions, given)
   assertViewFits(options)
+  assertReadingFits(options)
   assertStepsFit(options)
   return options
 }
@@ -77,6 +81,12 @@ const assertViewFits = ({ gradient, attack, full, process = 'ddpm' }: AuditOptio
   if (gradient === 'adjoint' && (full || !isVpsde(process) || process === 'vpsde-corrector'))
     refuse('--gradient adjoint', 'vpsde, vpsde-flow')
   if (attack === 'diffattack' && (full || !isDiscrete(process))) refuse('--attack diffattack', 'ddpm, ddim')
+}
+
+/** The scripts' timesteps are those of discrete processes; a whole table of them is one run. */
+const assertReadingFits = ({ reading, full, process = 'ddpm' }: AuditOptions): void => {
+  if (reading === 'faithful' && (full || !isDiscrete(process)))
+    throw new UsageError('--reading faithful fits ddpm, ddim only', `use --process ddpm${full ? ' without --full' : ''}`)
 }
 
 /** Every purifier of the plan needs a timestep for each of its reverse steps. */

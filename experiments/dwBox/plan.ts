@@ -6,6 +6,8 @@ import type { LockSetName } from '../../algorithms/randomness/lockSets.ts'
 import type { PlainDenoiserName } from '../baselines/digitsDenoiser.ts'
 import { splitDigits } from '../data/digits.ts'
 import type { LandscapeGrid } from '../landscape/options.ts'
+import type { ReadingName } from '../quirks/readings.ts'
+import { applyReading } from './applyReading.ts'
 import type { AuditOptions, GradientName } from './options.ts'
 import { claimedProcesses, type ProcessName, processLabels, processSteps } from './process.ts'
 
@@ -17,6 +19,8 @@ export interface DefenceSpec {
   /** Share of the diffusion time at which purification starts. */
   readonly tStar: number
   readonly reverseSteps: number
+  /** Whose timesteps DDPM and DDIM take; default paper. */
+  readonly reading?: ReadingName
   /** In place of diffusion: the noise of t*, then this denoiser. Then `purifier` is null. */
   readonly denoiser?: PlainDenoiserName
   /** How the attack differentiates the purifier's clamps; exactly by default. */
@@ -71,7 +75,7 @@ const hasNoise = ({ purifier, denoiser }: DefenceSpec): boolean => purifier !== 
 export const isDeterministic = (row: RowSpec, setting: LockSetName): boolean => !hasNoise(row.defence) || setting === 'DW_Both'
 
 /** The options with the steps and EoT samples that belong to the attack's name. */
-const withPreset = (o: AuditOptions): AuditOptions => {
+const withPreset = <O extends AuditOptions>(o: O): O => {
   const preset: AttackPreset = attackPresets[o.attack ?? 'pgd']
   return { ...o, steps: preset.steps ?? o.steps, eotSamples: preset.eot === 'setting' ? o.eotSamples : preset.eot }
 }
@@ -81,7 +85,7 @@ const trainingLabels = { vanilla: 'vanilla', 'addt-scaled': 'ADDT, lambda 0.2' }
 
 /** The rows of a run: the default table, and with `full` the sweeps, the controls and the other training seeds. */
 export const planRows = (given: AuditOptions): RowSpec[] => {
-  const o = withPreset(given)
+  const o = withPreset(applyReading(given))
   const attack: AttackSpec = {
     norm: o.norm,
     epsilon: o.epsilon,
@@ -97,6 +101,7 @@ export const planRows = (given: AuditOptions): RowSpec[] => {
     reverse: process,
     tStar: o.tStar,
     reverseSteps: o.reverseSteps,
+    ...(o.reading && { reading: o.reading }),
     ...more,
   })
   const row = (
@@ -207,7 +212,7 @@ export const planUnits = (rows: readonly RowSpec[], o: AuditOptions): Unit[] => 
           setting,
           imageIds,
           seed: o.seed,
-          reportDraws: o.reportDraws,
+          reportDraws: applyReading(o).reportDraws,
           work: imageIds.length * setting.eotSamples * row.attack.steps,
         })
       }

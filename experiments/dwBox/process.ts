@@ -3,8 +3,9 @@ import { alphaCumprod, linearSchedule } from '../../algorithms/diffusion/schedul
 import type { EpsilonModel } from '../../algorithms/models/types.ts'
 import type { AnyPurifier, PurifierSteps } from '../../algorithms/purification/anyPurifier.ts'
 import { edmDenoiser, vpsdeEpsilon } from '../../algorithms/purification/discreteNetwork.ts'
-import { paperTimesteps } from '../../algorithms/purification/timesteps.ts'
 import { paperVpsdeTimes } from '../../algorithms/purification/vpsdeTimes.ts'
+import { type ReadingName, readings } from '../quirks/readings.ts'
+import { readTimesteps } from '../quirks/readTimesteps.ts'
 
 /** The reverse processes that the digits model purifies with, by their names on the command line, and how a table names them. */
 export const processLabels = {
@@ -29,6 +30,8 @@ export interface ProcessOptions {
   /** Share of the diffusion time at which purification starts. */
   readonly tStar: number
   readonly reverseSteps: number
+  /** Whose timesteps DDPM and DDIM take; default paper. */
+  readonly reading?: ReadingName
 }
 
 const schedule = linearSchedule()
@@ -45,12 +48,13 @@ const sigmaAt = (t: number): number => Math.sqrt(1 / alphaCumprod(schedule, t) -
  * down to the sigma of timestep 0, below which the digits model knows no noise level, and has two evaluations per step but
  * the last. Throws RangeError when the steps do not fit.
  */
-export const processSteps = ({ reverse, tStar, reverseSteps: steps }: ProcessOptions): PurifierSteps => {
+export const processSteps = ({ reverse, tStar, reverseSteps: steps, reading = 'paper' }: ProcessOptions): PurifierSteps => {
+  const intervals = () => readTimesteps(readings[reading], { tStar, steps })
   switch (reverse) {
     case 'ddpm':
-      return { schedule, intervals: paperTimesteps({ tStar, steps }), reverse: { kind: 'ddpm', variance: 'fixedLarge' } }
+      return { schedule, intervals: intervals(), reverse: { kind: 'ddpm', variance: 'fixedLarge' } }
     case 'ddim':
-      return { schedule, intervals: paperTimesteps({ tStar, steps }), reverse: { kind: 'ddim', eta: 0 } }
+      return { schedule, intervals: intervals(), reverse: { kind: 'ddim', eta: 0 } }
     case 'vpsde':
       return { intervals: paperVpsdeTimes({ tStar, steps }), reverse: { kind: 'sde' } }
     case 'vpsde-flow':

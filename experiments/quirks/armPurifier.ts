@@ -3,18 +3,10 @@ import { linearSchedule } from '../../algorithms/diffusion/schedule.ts'
 import type { EpsilonModel, Parameters } from '../../algorithms/models/types.ts'
 import type { AnyPurifier } from '../../algorithms/purification/anyPurifier.ts'
 import { edmDenoiser, vpsdeEpsilon } from '../../algorithms/purification/discreteNetwork.ts'
-import { faithfulTimesteps, paperTimesteps, type ReverseInterval } from '../../algorithms/purification/timesteps.ts'
 import { paperVpsdeTimes } from '../../algorithms/purification/vpsdeTimes.ts'
 import { digitsUnet, droppingDigitsUnet } from '../digits/networks.ts'
 import { type Arm, armSettings, readingOf } from './arms.ts'
-import type { Reading } from './readings.ts'
-
-/** The timesteps of a reading. The scripts take a spacing of the whole schedule, from which t* cuts about `steps` and one more. */
-export const readTimesteps = (
-  reading: Pick<Reading, 'timesteps'>,
-  { tStar, steps }: { readonly tStar: number; readonly steps: number },
-): ReverseInterval[] =>
-  reading.timesteps === 'paper' ? paperTimesteps({ tStar, steps }) : faithfulTimesteps({ tStar, inferenceSteps: Math.round(steps / tStar) })
+import { readTimesteps } from './readTimesteps.ts'
 
 const schedule = linearSchedule()
 

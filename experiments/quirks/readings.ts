@@ -83,6 +83,7 @@ const faithful: Reading = {
 /** Both readings of the method, by the names that options use. */
 export const readings = { paper, faithful } as const
 export type ReadingName = keyof typeof readings
+export const readingNames = Object.keys(readings) as [ReadingName, ...ReadingName[]]
 
 /** The options on which the readings differ. */
 export const differingOptions = (): (keyof Reading)[] =>
