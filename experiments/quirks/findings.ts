@@ -189,7 +189,7 @@ export const findings: readonly Finding[] = [
     scripts: 'The ViT gets images that are not normalised; two other branches crash.',
     paper: 'A fine-tuned ViT-B/16.',
     option: 'normalisation belongs to the classifier that is evaluated',
-    code: 'experiments/evaluate/normalised.ts#checkNormalisation',
+    code: 'experiments/evaluate/normalised.ts#normalisedClassifier',
     effects: [],
     why: 'not applicable to our code: on the digits the classifier has its normalisation inside',
   },

@@ -58,18 +58,19 @@ describe('masked gradients', () => {
 })
 
 describe('signalOf', () => {
-  it('should find signal and noise of gradients that are a known vector and known noise, n = 40 draws of 50 images', () => {
-    const [images, size, draws, noise] = [50, 20, 40, 0.5]
+  it('should find signal and noise of gradients that are a known vector and known noise, n = 8 draws of 50 images', () => {
+    const [images, size, draws, noise] = [50, 20, 8, 2]
     const values = (name: string, count: number) => normal(foldIn(key(3), name), count)
     const truth = values('truth', images * size)
     const gradients = Array.from({ length: draws }, (_, k) => values(`draw ${k}`, images * size).map((z, i) => truth[i]! + noise * z))
-    // Signal to noise of a draw: sqrt(|truth|^2 / (size noise^2)); its estimate has a deviation below 2 %.
+    // Signal to noise of a draw: sqrt(|truth|^2 / (size noise^2)); its estimate has a deviation below 2 %, and would be a fifth too large with the noise of the mean left in.
     const expected = Math.sqrt(truth.reduce((sum, x) => sum + x * x, 0) / (images * size * noise ** 2))
     const found = signalOf(gradients, images)
     expect(found.signalToNoise / expected).toBeGreaterThan(0.9)
     expect(found.signalToNoise / expected).toBeLessThan(1.1)
-    expect(found.samplesForOne).toBe(1)
-    expect(found.cosineWithLocked).toBeGreaterThan(0.8)
+    expect([4, 5]).toContain(found.samplesForOne)
+    // 1 / sqrt(1 + 4) of the locked draw, 1 / sqrt(1 + 4/7) of the mean of the others.
+    expect(Math.abs(found.cosineWithLocked - 0.357)).toBeLessThan(0.05)
   })
 
   it('should say that no number of samples is enough where there is no signal', () => {
