@@ -53,7 +53,11 @@ describe.each(withGpu ? ['gpu:webgpu'] : ['reference'])('capture on %s', name =>
       half.dispose()
       return [ops.softmax(y)]
     }
-    const x = tensor(Float32Array.from({ length: 64 }, (_, i) => Math.sin(i)), [64], { backend })
+    const x = tensor(
+      Float32Array.from({ length: 64 }, (_, i) => Math.sin(i)),
+      [64],
+      { backend },
+    )
     const captured = await capture(backend, ofHost, [x])
     const expected = await ofHost([x])[0]!.data()
     for (let i = 0; i < 2; i++) expect(await captured.run([x])[0]!.data()).toEqual(expected)
