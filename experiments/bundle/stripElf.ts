@@ -20,7 +20,7 @@ export const stripElf = (file: Uint8Array): Uint8Array => {
     const header = at + i * size
     end = Math.max(end, Number(view.getBigUint64(header + 8, true) + view.getBigUint64(header + 32, true)))
   }
-  const stripped = file.slice(0, Math.min(end, file.length))
+  const stripped = new Uint8Array(file.subarray(0, end))
   const header = new DataView(stripped.buffer)
   header.setBigUint64(sectionsAt, 0n, true)
   header.setUint16(sectionCount, 0, true)

@@ -9,6 +9,7 @@ import { type Entry, sorted } from '../../../experiments/bundle/entry.ts'
 import { checkSize, formatSizes } from '../../../experiments/bundle/sizes.ts'
 import { tarPieces } from '../../../experiments/bundle/tarWriter.ts'
 import { tarFile } from '../../../experiments/data/tar.ts'
+import { runs } from '../../support/replay.ts'
 
 let folder: string
 beforeAll(() => {
@@ -35,7 +36,7 @@ describe('an archive', () => {
         expect(archive.equals(Buffer.concat([...tarPieces(sorted([...entries].reverse()))]))).toBe(true)
         for (const { path, content } of entries) expect(Buffer.from(tarFile(archive, path, 'archive')).equals(content)).toBe(true)
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     )
   })
 

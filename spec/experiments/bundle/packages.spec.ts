@@ -22,7 +22,8 @@ beforeAll(() => {
   put('src/a.ts', "import { x } from 'used/part.js'\nimport { t } from 'tester'\nconst y = await import('@scope/lazy')\n")
   put('src/b.mjs', "import 'absent'\nimport p from 'picture'\nimport { readFileSync } from 'node:fs'\nimport './used.ts'\n")
   manifest('node_modules/used', { dependencies: { deep: '2' } })
-  manifest('node_modules/used/node_modules/deep', { dependencies: { shared: '1' }, optionalDependencies: { elsewhere: '1' } })
+  manifest('node_modules/used/node_modules/deep', { dependencies: { shared: '1', beside: '1' }, optionalDependencies: { elsewhere: '1' } })
+  manifest('node_modules/used/node_modules/beside', {})
   manifest('node_modules/@scope/lazy', { dependencies: { deep: '1' } })
   for (const name of ['deep', 'shared', 'unused', 'picture', 'tester']) manifest(`node_modules/${name}`, { dependencies: { shared: '1' } })
   for (const path of [
@@ -54,6 +55,7 @@ describe('the packages of a bundle', () => {
       'node_modules/picture',
       'node_modules/shared',
       'node_modules/used',
+      'node_modules/used/node_modules/beside',
       'node_modules/used/node_modules/deep',
     ])
   })
@@ -62,6 +64,7 @@ describe('the packages of a bundle', () => {
     expect(packageFolders(root, sources, { without: ['picture', '@scope/lazy'] }).sort()).toEqual([
       'node_modules/shared',
       'node_modules/used',
+      'node_modules/used/node_modules/beside',
       'node_modules/used/node_modules/deep',
     ])
   })

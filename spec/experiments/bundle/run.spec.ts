@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -34,21 +34,25 @@ console.log(import.meta.resolve('tsx').endsWith('/node_modules/tsx/index.mjs'), 
       put(path, "throw new Error('the source was run')")
       put(path.replace(/ts$/, 'js'), await compile(source, path))
     }
-    const link = join(folder, 'link')
-    symlinkSync('dbp', link)
+    const link = join(folder, 'bin/link')
+    mkdirSync(dirname(link))
+    symlinkSync('../dbp', link)
     const env = { PATH: '/usr/bin:/bin', HOME: folder }
     expect(execFileSync(link, ['a b', 'c'], { cwd: tmpdir(), env, encoding: 'utf8' })).toBe(`true a b+c ${link}\n`)
   })
 })
 
 describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('a program without symbols', () => {
-  it('should still run, and be no longer', () => {
-    const [program, copy] = ['/bin/true', join(folder, 'true')]
-    cpSync(program, copy, { dereference: true })
-    const stripped = stripElf(readFileSync(copy))
-    expect(stripped.length).toBeLessThan(readFileSync(copy).length)
+  it('should still run, be shorter, and name no sections', () => {
+    const file = readFileSync('/bin/true')
+    const stripped = stripElf(file)
+    expect(stripped.length).toBeLessThan(file.length)
+    expect(new DataView(stripped.buffer).getBigUint64(40, true)).toBe(0n)
+    const copy = join(folder, 'true')
     writeFileSync(copy, stripped)
-    expect(execFileSync(copy)).toHaveLength(0)
+    chmodSync(copy, 0o755)
+    expect(execFileSync(copy, ['--version'], { encoding: 'utf8' })).toMatch(/\S/)
+    expect(file.equals(readFileSync('/bin/true'))).toBe(true)
   })
 
   it('should be left alone when it is no such program', () => {
