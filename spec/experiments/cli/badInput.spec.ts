@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { missingMode } from '../../../core/backends/gpu/modes.ts'
 import { saveSafetensors } from '../../../core/io/files.ts'
 import { parseAuditOptions } from '../../../experiments/dwBox/options.ts'
 import { acquireRunLock } from '../../../experiments/support/runLock.ts'
@@ -55,10 +56,14 @@ describe('a command line that cannot be obeyed', () => {
   })
 })
 
-it.each<[string, () => string[]]>([
+it.runIf(await missingMode('headlessgl')).each<[string, () => string[]]>([
   ['run', () => run()],
   ['train', () => ['train', '--out', out]],
   ['parity', () => ['parity', 'spec/golden']],
+  ['bench', () => ['bench', '--quick']],
+  ['landscape', () => ['landscape', '--out', out, '--weights', weights]],
+  ['certify', () => ['certify', '--weights', weights]],
+  ['quality', () => ['quality', '--weights', weights]],
 ])('should say in one line what a missing mode of the gpu needs: %s', async (_, command) => {
   const message = await refused(1, ...command(), '--backend', 'gpu:headlessgl')
   expect(message).toMatch(/^backend gpu:headlessgl: the mode is not present, it needs [^\n]*; use gpu:webasm, which needs nothing\n$/)
