@@ -28,7 +28,7 @@ export const quirksCommand = (): Command =>
       'after',
       `
 Examples:
-  npm run quirks                   about ten minutes on two cores; Ctrl-C and the same command continue
+  npm run quirks                   some ten minutes on two cores; Ctrl-C and the same command continue
   npm run quirks -- --write        and keep the results with the project
   npm run quirks -- --out build    runs in another folder`,
     )

@@ -7,6 +7,9 @@ import { type Cell, percent, points, type Section } from '../section.ts'
 /** Link of `file#symbol` to its line; the file alone where the symbol is not found. */
 export type CodeLink = (reference: string) => string
 
+const commitOf = ({ provenance: { git } }: QuirkResults): string =>
+  git ? `commit ${git.commit.slice(0, 12)}${git.dirty ? ' with changes' : ''}` : 'no commit'
+
 const open: Cell = { text: 'not measured yet: npm run quirks', tone: 'open' }
 
 const effectCells = (finding: Finding, results: QuirkResults | undefined): Cell[] => {
@@ -38,7 +41,7 @@ export const quirksSection = (results: QuirkResults | undefined, link: CodeLink)
   title: 'Published scripts against the paper',
   lead: [
     results
-      ? `Measured by ${results.command} on ${results.provenance.time.slice(0, 10)} at commit ${results.provenance.git?.commit.slice(0, 12) ?? 'unknown'}, on the digits: ${Object.entries(
+      ? `Measured by ${results.command} on ${results.provenance.time.slice(0, 10)} at ${commitOf(results)}, on the digits: ${Object.entries(
           results.options,
         )
           .map(([name, value]) => `${name} ${value}`)

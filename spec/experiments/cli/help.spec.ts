@@ -8,6 +8,7 @@ describe('--help', () => {
     ['evaluate', 'npm run evaluate --'],
     ['parity', 'npm run parity --'],
     ['audit', 'npm run audit --'],
+    ['quirks', 'npm run quirks --'],
     ['landscape', 'npm run landscape --'],
     ['quality', 'npm run quality --'],
     ['certify', 'npm run certify --'],
@@ -23,6 +24,7 @@ describe('--help', () => {
     ['evaluate', 'npm run evaluate'],
     ['parity', 'npm run parity'],
     ['audit', 'npm run audit'],
+    ['quirks', 'npm run quirks'],
     ['landscape', 'npm run landscape'],
     ['quality', 'npm run quality'],
     ['certify', 'npm run certify'],
@@ -36,7 +38,7 @@ describe('--help', () => {
   it('should list every command', async () => {
     const { code, stdout } = await callProgram('--help')
     expect(code).toBe(0)
-    for (const name of ['run', 'train', 'evaluate', 'parity', 'audit']) expect(stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'))
+    for (const name of ['run', 'train', 'evaluate', 'parity', 'audit', 'quirks']) expect(stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'))
   })
 
   it('should show the defaults of what decides a run', async () => {
