@@ -38,8 +38,8 @@ export const findings: readonly Finding[] = [
     option: 'trainMode, dropout 0.1; evaluation refuses the source unless it is registered',
     code: 'algorithms/purification/trainMode.ts#dropoutOf',
     effects: [
-      effect('White, dropout on', 'white', 'white-dropout'),
-      effect('DW_Both, dropout on: no longer deterministic', 'both', 'both-dropout'),
+      effect('White, DDPM with dropout on', 'white', 'white-dropout'),
+      effect('DW_Both, DDPM with dropout on: no longer deterministic', 'both', 'both-dropout'),
     ],
   },
   {
@@ -50,7 +50,7 @@ export const findings: readonly Finding[] = [
     option: 'reverse.corrector, clamp, labelScale',
     code: 'algorithms/purification/purifyVpsde.ts#VpsdePurifier',
     effects: [
-      effect('White, corrector and no clamp (9 evaluations more)', 'vpsde', 'vpsde-corrector'),
+      effect('White, corrector (twice the evaluations) and no clamp', 'vpsde', 'vpsde-corrector'),
       effect('DW_Both, no clamp', 'vpsde-both', 'vpsde-both-no-clamp'),
     ],
   },
