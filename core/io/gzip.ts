@@ -60,7 +60,7 @@ export const gunzip = (bytes: Uint8Array, source: string): Uint8Array => {
   const trailer = new DataView(bytes.buffer, bytes.byteOffset + end, TRAILER_BYTES)
   const [wantedCrc, wantedSize] = [trailer.getUint32(0, true), trailer.getUint32(4, true)]
   if (wantedSize > MAX_EXPANSION * (end - start))
-    return fail(`gzip file of ${bytes.length} bytes cannot hold the ${wantedSize} its end says`)
+    return fail(`gzip file of ${bytes.length} bytes is truncated or damaged: it cannot hold the ${wantedSize} that its end says`)
   let content: Uint8Array
   try {
     content = inflateExactly(bytes.subarray(start, end), wantedSize)
