@@ -41,6 +41,7 @@ describe('replay', () => {
   })
 
   it('should say in a failure what was found, how far it was shrunk, and how to see it again', () => {
+    vi.stubEnv('SPEC_RUNS', '')
     const assertion = () => fc.assert(fc.property(fc.nat(1000), n => n < 100))
     expect(assertion).toThrow(/^property failed after \d+ runs and \d+ shrinks: /)
     expect(assertion).toThrow(

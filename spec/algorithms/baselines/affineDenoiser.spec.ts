@@ -13,6 +13,7 @@ import { createDraws } from '../../../algorithms/randomness/draws.ts'
 import { dwBoth } from '../../../algorithms/randomness/lockSets.ts'
 import { ops, tensor, useBackend, valueAndGrad } from '../../../core/index.ts'
 import { expectAllNear, expectNear } from '../../support/numbers.ts'
+import { realBetween } from '../../support/realBetween.ts'
 import { runs } from '../../support/replay.ts'
 import { gaussian, linearClassifier, pixels, purifierOf, schedule, smallEpsilon } from '../fixtures.ts'
 
@@ -21,7 +22,7 @@ beforeAll(async () => {
 })
 
 const n = 4
-const rows = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 6 * n, maxLength: 6 * n })
+const rows = fc.array(realBetween(0, 1), { minLength: 6 * n, maxLength: 6 * n })
 const noise = fc.double({ min: 0.05, max: 2, noNaN: true })
 const matrixRows = (values: Float64Array) => [0, 1, 2, 3].map(i => [...values.slice(i * n, (i + 1) * n)])
 
@@ -44,7 +45,7 @@ describe('linearMmse', () => {
   })
 
   it('should have the least expected error: any change of it costs', () => {
-    const change = fc.array(fc.double({ min: -0.5, max: 0.5, noNaN: true }), { minLength: n * n + n, maxLength: n * n + n })
+    const change = fc.array(realBetween(-0.5, 0.5), { minLength: n * n + n, maxLength: n * n + n })
     fc.assert(
       fc.property(rows, noise, change, (values, sigma, by) => {
         const moments = momentsOf(values, n)

@@ -2,9 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { inceptionScore } from '../../../algorithms/evaluation/inceptionScore.ts'
 import { expectNear } from '../../support/numbers.ts'
+import { realBetween } from '../../support/realBetween.ts'
 
 const distribution = (classes: number) =>
-  fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: classes, maxLength: classes }).map(weights => {
+  fc.array(realBetween(0, 1), { minLength: classes, maxLength: classes }).map(weights => {
     const total = weights.reduce((sum, weight) => sum + weight, 0)
     return total > 0 ? weights.map(weight => weight / total) : weights.map((_, i) => Number(i === 0))
   })
