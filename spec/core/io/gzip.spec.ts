@@ -65,7 +65,9 @@ describe('gunzip', () => {
   it('should not take memory for more than deflate can hold', () => {
     const bytes = gzipSync(text)
     bytes.fill(0xff, bytes.length - 4)
-    expect(() => gunzip(bytes, 'data.gz')).toThrow(/^data\.gz: gzip file of \d+ bytes is truncated or damaged: it cannot hold the 4294967295 that its end says/)
+    expect(() => gunzip(bytes, 'data.gz')).toThrow(
+      /^data\.gz: gzip file of \d+ bytes is truncated or damaged: it cannot hold the 4294967295 that its end says/,
+    )
   })
 
   it('should refuse what is not gzip', () => {
