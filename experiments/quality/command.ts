@@ -21,6 +21,7 @@ interface Options {
   readonly steps: number
   readonly sampler: 'ddpm' | 'ddim'
   readonly sampleSteps: number
+  readonly inception?: string
   readonly seed: number
   readonly backend: RunBackend
   readonly json?: boolean
@@ -76,6 +77,7 @@ export const qualityCommand = (): Command =>
     .option('--steps <n>', 'reverse steps of the purifier', wholeNumber(1), 5)
     .addOption(new Option('--sampler <process>', 'reverse process from pure noise').choices(['ddpm', 'ddim']).default('ddim'))
     .option('--sample-steps <n>', 'reverse steps from pure noise', wholeNumber(1), 50)
+    .option('--inception <file>', "weights of InceptionV3 (torchvision's names, as pytorch-fid's file has them): FID over its features")
     .option('--seed <n>', 'seed of the noise', wholeNumber(0), 0)
     .addOption(new Option('--backend <name>', 'what computes').choices(runBackends).default('cpu'))
     .option('--json', 'print the result, its options and what it was computed with as JSON')
@@ -83,8 +85,8 @@ export const qualityCommand = (): Command =>
     .addHelpText(
       'after',
       `
-FID is against the 1,297 training digits, over the penultimate features of the digits classifier and over the pixels. Neither is
-comparable to published numbers, which are over 2,048 features of one InceptionV3; fid() of algorithms/evaluation/fid.ts takes any features.
+FID is against the 1,297 training digits, over the penultimate features of the digits classifier, or with --inception those of
+InceptionV3, and over the pixels. Published numbers are over 2,048 features of one InceptionV3 and 50,000 images.
 Fine-tunings saw low timesteps only; when sampling, base takes the others.
 
 Examples:

@@ -77,6 +77,24 @@ describe('fid', () => {
     )
   })
 
+  it('should be the same from few images of many features as from their covariances', () => {
+    fc.assert(
+      fc.property(featuresOf(3), featuresOf(6), featuresOf(2), (a, b, c) => {
+        const covariances = (x: readonly number[], y: readonly number[]) =>
+          frechetDistance(momentsOf(x, dimension), momentsOf(y, dimension))
+        for (const [x, y] of [
+          [a, b],
+          [b, a],
+          [c, a],
+          [c, c],
+        ] as const) {
+          const expected = covariances(x, y)
+          expectNear(fid(of(x), of(y)), expected, 1e-6 * (1 + expected))
+        }
+      }),
+    )
+  })
+
   it('should grow by the square of a shift', () => {
     const a = [1, 2, 0, 1, -1, 0.5, 2, 1, 0, 1, 1, 2]
     expectNear(fid(of(a), of(a.map(x => x + 3))), 4 * 9, 1e-6)
