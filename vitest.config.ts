@@ -1,19 +1,20 @@
 import { defineConfig } from 'vitest/config'
 
-const gpuAlgorithms = [...['gpuModes', 'rbgm', 'cgpo'], ...['attacks/dwBox', 'attacks/pgd', 'purification/purify']].map(
-  name => `spec/algorithms/${name}.spec.ts`,
-)
-
 /**
  * `--mode gpu` runs the laws of ops and the properties of the algorithms on every mode of the gpu backend that is present,
  * `--mode deep` everything with ten times the property runs.
  */
 export default defineConfig(({ mode }) => ({
   test: {
-    include: mode === 'gpu' ? ['spec/core/gpu/**/*.spec.ts', ...gpuAlgorithms] : ['spec/**/*.spec.ts'],
+    include: mode === 'gpu' ? ['spec/core/gpu/**/*.spec.ts', 'spec/algorithms/**/*.spec.ts'] : ['spec/**/*.spec.ts'],
     setupFiles: ['spec/support/setup.ts'],
-    ...(mode === 'gpu' && { globalSetup: ['spec/support/gpuSetup.ts'], env: { SPEC_BACKENDS: 'gpu' } }),
-    ...(mode === 'deep' && { env: { SPEC_RUNS: process.env.SPEC_RUNS ?? '10' } }),
+    ...(mode === 'gpu' && { globalSetup: ['spec/support/gpuSetup.ts'] }),
+    env: {
+      // Two test files run at a time: threads within ops would only compete with them.
+      DBP_THREADS: '1',
+      ...(mode === 'gpu' && { SPEC_BACKENDS: 'gpu' }),
+      ...(mode === 'deep' && { SPEC_RUNS: process.env.SPEC_RUNS ?? '10' }),
+    },
     testTimeout: { gpu: 120_000, deep: 600_000 }[mode] ?? 30_000,
     pool: 'forks',
     maxWorkers: 2,

@@ -3,7 +3,7 @@ import { contour } from '../../../algorithms/landscape/contours.ts'
 import { lossSurface } from '../../../algorithms/landscape/lossSurface.ts'
 import { planeAlong } from '../../../algorithms/landscape/plane.ts'
 import { liveTensors, type Tensor, useBackend } from '../../../core/index.ts'
-import { backendsUnderTest } from '../../support/backends.ts'
+import { backendsUnderTest, isFloat32 } from '../../support/backends.ts'
 import { expectAllNear, expectNear } from '../../support/numbers.ts'
 import { gaussian } from '../fixtures.ts'
 
@@ -32,7 +32,7 @@ describe.each(backendsUnderTest)('lossSurface on %s', backend => {
       expectAllNear(
         line,
         coordinates.map(c => start! + c * a! + coordinates[j]! * b!),
-        backend === 'cpu' ? 1e-5 : 1e-12,
+        isFloat32(backend) ? 1e-5 : 1e-12,
       )
     })
   })
