@@ -1,5 +1,6 @@
 import { type Moments, momentsOf } from '../linearAlgebra/moments.ts'
 import { multiply, symmetricEigen, symmetricFunction } from '../linearAlgebra/symmetricEigen.ts'
+import { type Features, fidOfFewImages } from './fidOfFewImages.ts'
 
 /**
  * Fréchet distance between two Gaussians, squared, as image quality is reported (Heusel et al. 2017, "FID"):
@@ -26,70 +27,15 @@ export const frechetDistance = (a: Moments, b: Moments): number => {
   return Math.max(0, total)
 }
 
-/** Features of images as rows of `dimension` values each. */
-export interface Features {
-  readonly values: ArrayLike<number>
-  readonly dimension: number
-}
-
-/** Rows less their mean. */
-const centredRows = ({ values, dimension }: Features): Float64Array => {
-  const count = values.length / dimension
-  const mean = new Float64Array(dimension)
-  for (let i = 0; i < values.length; i++) mean[i % dimension]! += values[i]! / count
-  return Float64Array.from(values, (value, i) => value - mean[i % dimension]!)
-}
-
-/**
- * tr (C_a^{1/2} C_b C_a^{1/2})^{1/2} from the images instead of the covariances: with centred rows A and B it is the sum of the
- * singular values of A B^T over sqrt((N_a - 1)(N_b - 1)), an N_a x N_b matrix, small where features outnumber images.
- */
-const crossTrace = (a: Features, b: Features): number => {
-  const [few, many] = a.values.length <= b.values.length ? [a, b] : [b, a]
-  const [rows, columns, n] = [few.values.length / few.dimension, many.values.length / many.dimension, few.dimension]
-  const [x, y] = [centredRows(few), centredRows(many)]
-  const product = new Float64Array(rows * columns)
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) {
-      let total = 0
-      for (let k = 0; k < n; k++) total += x[i * n + k]! * y[j * n + k]!
-      product[i * columns + j] = total / Math.sqrt((rows - 1) * (columns - 1))
-    }
-  }
-  const gram = new Float64Array(rows * rows)
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < rows; j++) {
-      for (let k = 0; k < columns; k++) gram[i * rows + j]! += product[i * columns + k]! * product[j * columns + k]!
-    }
-  }
-  return symmetricEigen(gram, rows).values.reduce((sum, value) => sum + Math.sqrt(Math.max(0, value)), 0)
-}
-
-/** Sum of the squares of centred rows over N - 1: the trace of their covariance. */
-const spread = (features: Features): number =>
-  centredRows(features).reduce((sum, value) => sum + value * value, 0) / (features.values.length / features.dimension - 1)
-
-const meanOf = ({ values, dimension }: Features): Float64Array => {
-  const mean = new Float64Array(dimension)
-  for (let i = 0; i < values.length; i++) mean[i % dimension]! += (values[i]! * dimension) / values.length
-  return mean
-}
-
-/** The Fréchet distance of the two sets' Gaussians without forming their covariances. */
-const fidOfFewImages = (a: Features, b: Features): number => {
-  const [meanA, meanB] = [meanOf(a), meanOf(b)]
-  const shift = meanA.reduce((sum, value, i) => sum + (value - meanB[i]!) ** 2, 0)
-  return Math.max(0, shift + spread(a) + spread(b) - 2 * crossTrace(a, b))
-}
-
 /**
  * FID between two sets of images from features of any extractor, such as `createInceptionV3`. Biased upwards for few images:
  * compare only sets of equal size, and give the distance between two halves of the real images as the floor. Throws as momentsOf
- * and frechetDistance. With more features than images of either set it is computed from the images; the value is the same.
+ * and frechetDistance. With fewer images in either set than features it is computed from the images; the value is the same.
  * Deviations: the published number is over the 2,048 pooled features of one InceptionV3; with others it has no published counterpart.
  */
 export const fid = (a: Features, b: Features): number => {
-  const fewest = Math.min(a.values.length / a.dimension, b.values.length / b.dimension)
-  const direct = a.dimension !== b.dimension || !(fewest >= 2) || !Number.isInteger(fewest) || a.dimension <= fewest
-  return direct ? frechetDistance(momentsOf(a.values, a.dimension), momentsOf(b.values, b.dimension)) : fidOfFewImages(a, b)
+  const images = Math.min(a.values.length, b.values.length) / a.dimension
+  return a.dimension === b.dimension && images < a.dimension
+    ? fidOfFewImages(a, b)
+    : frechetDistance(momentsOf(a.values, a.dimension), momentsOf(b.values, b.dimension))
 }

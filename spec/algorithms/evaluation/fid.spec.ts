@@ -99,4 +99,12 @@ describe('fid', () => {
     const a = [1, 2, 0, 1, -1, 0.5, 2, 1, 0, 1, 1, 2]
     expectNear(fid(of(a), of(a.map(x => x + 3))), 4 * 9, 1e-6)
   })
+
+  it('should refuse a value that is not finite, and a single image, however many features there are', () => {
+    const two = [0, 1, 2, 3, 4, 5, 6, 7]
+    for (const wide of [of(two), { values: two, dimension: 1 }]) {
+      expect(() => fid({ ...wide, values: [...two.slice(0, 7), Number.NaN] }, wide)).toThrow('holds NaN')
+      expect(() => fid({ ...wide, values: two.slice(0, wide.dimension) }, wide)).toThrow('two or more rows')
+    }
+  })
 })
