@@ -30,7 +30,7 @@ export const dependenciesPointOneWay: Rule = source =>
 const packageHomes: readonly (readonly [name: RegExp, home: RegExp, reason: string])[] = [
   [/^fast-check$/, /^spec\//, 'property testing belongs to spec'],
   [/^vitest(\/|$)/, /^spec\//, 'testing belongs to spec'],
-  [/^mathjs$/, /^spec\/|^algorithms\/evaluation\/fid\.ts$/, 'it is an independent oracle, and the matrix square root of fid.ts'],
+  [/^mathjs$/, /^spec\//, 'it is an independent oracle'],
   [/^node:/, /^(core|experiments|spec)\//, 'algorithms have no files and no processes'],
   [/^(commander|cli-progress|zod)$/, /^(experiments|spec)\//, 'the command line belongs to experiments'],
 ]
