@@ -16,6 +16,7 @@ import {
   timestepEmbedding,
 } from '../../core/nn/index.ts'
 import type { Key } from '../../core/random/key.ts'
+import { checkImages } from './checkImages.ts'
 import { type GuidedUnetConfig, guidedUnetConfig } from './guidedUnet/config.ts'
 import { applyLayer, type GuidedContext, layerShapes, NORM } from './guidedUnet/layers.ts'
 import { guidedUnetPlan, type Layer, namedLayers } from './guidedUnet/plan.ts'
@@ -66,12 +67,7 @@ export const createGuidedUnet = (given: Partial<GuidedUnetConfig> & Readonly<Rec
   )
 
   const checkInput = (x: Tensor, t: readonly number[]): void => {
-    const divisor = 2 ** (config.channel_mult.length - 1)
-    if (x.rank !== 4 || x.shape[1] !== config.in_channels || x.shape[2]! % divisor !== 0 || x.shape[3]! % divisor !== 0) {
-      throw new ShapeError(
-        `guidedUnet: x must be [batch,${config.in_channels},height,width] with sides divisible by ${divisor}, got [${x.shape}]; resize it`,
-      )
-    }
+    checkImages('guidedUnet', x, { channels: config.in_channels, divisor: 2 ** (config.channel_mult.length - 1) })
     if (t.length !== x.shape[0])
       throw new ShapeError(`guidedUnet: ${x.shape[0]} images need as many timesteps, got ${t.length}; give one per image`)
   }

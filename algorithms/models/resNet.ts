@@ -1,5 +1,6 @@
-import { ShapeError, type Tensor, tidy } from '../../core/index.ts'
+import { tidy } from '../../core/index.ts'
 import { convShapes, initialise, linearShapes, maxPool2d, normShapes, type ParameterShapes, runningShapes } from '../../core/nn/index.ts'
+import { checkImages } from './checkImages.ts'
 import type { ClassifierNetwork } from './classifierNetwork.ts'
 import { forwardPass } from './forwardPass.ts'
 import { type Block, blockBuffers, blockShapes, EXPANSION, residualBlock } from './resNet/block.ts'
@@ -92,16 +93,8 @@ export const createResNet = (given: ResNetConfig): ResNet => {
     ...blocks.map(block => blockBuffers(block, how)),
   )
 
-  const checkInput = (x: Tensor): void => {
-    if (x.rank !== 4 || x.shape[1] !== config.inChannels || x.shape[2]! % how.divisor !== 0 || x.shape[3]! % how.divisor !== 0) {
-      throw new ShapeError(
-        `resNet: x must be [batch,${config.inChannels},height,width] with sides divisible by ${how.divisor}, got [${x.shape}]; resize it`,
-      )
-    }
-  }
-
   const apply: ResNet['apply'] = (params, x, o = {}) => {
-    checkInput(x)
+    checkImages('resNet', x, { channels: config.inChannels, divisor: how.divisor })
     return tidy(() => {
       const pass = forwardPass(params, o)
       const stem = pass.batchNorm(pass.conv2d(x, 'conv1', { stride: how.stem.stride }), 'bn1', { relu: true })

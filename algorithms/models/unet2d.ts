@@ -12,6 +12,7 @@ import {
   scope,
 } from '../../core/nn/index.ts'
 import type { Key } from '../../core/random/key.ts'
+import { checkImages } from './checkImages.ts'
 import type { Parameters } from './types.ts'
 import { modernName } from './unet2d/attentionBlock.ts'
 import { type Unet2dConfig, unet2dConfig } from './unet2d/config.ts'
@@ -61,12 +62,7 @@ export const createUnet2d = (given: Partial<Unet2dConfig> & Readonly<Record<stri
   )
 
   const checkInput = (x: Tensor, t: readonly number[]): void => {
-    const divisor = 2 ** (down.length - 1)
-    if (x.rank !== 4 || x.shape[1] !== config.in_channels || x.shape[2]! % divisor !== 0 || x.shape[3]! % divisor !== 0) {
-      throw new ShapeError(
-        `unet2d: x must be [batch,${config.in_channels},height,width] with sides divisible by ${divisor}, got [${x.shape}]; resize it`,
-      )
-    }
+    checkImages('unet2d', x, { channels: config.in_channels, divisor: 2 ** (down.length - 1) })
     if (t.length !== x.shape[0])
       throw new ShapeError(`unet2d: ${x.shape[0]} images need as many timesteps, got ${t.length}; give one per image`)
   }

@@ -1,24 +1,19 @@
-import { ShapeError, type Tensor } from '../../core/index.ts'
+import type { Tensor } from '../../core/index.ts'
 import {
-  batchNorm,
   constantOf,
-  conv2dLayer,
   convShapes,
-  dropout,
   type Initialiser,
   initialise,
-  linear,
   linearShapes,
   normalWith,
   normShapes,
   type ParameterShapes,
   runningShapes,
-  type Scope,
-  scope,
-  type TensorRecord,
   xavierUniform,
 } from '../../core/nn/index.ts'
-import { foldIn, type Key } from '../../core/random/key.ts'
+import { checkImages } from './checkImages.ts'
+import type { ClassifierNetwork, ClassifierOptions, ClassifierResult } from './classifierNetwork.ts'
+import { forwardPass } from './forwardPass.ts'
 import type { Parameters } from './types.ts'
 
 export interface WideResNetConfig {
@@ -33,30 +28,14 @@ export interface WideResNetConfig {
   readonly dropout?: number
 }
 
-export interface WideResNetOptions {
-  /** Normalise with batch statistics and return the moved running ones. Default false. */
-  readonly train?: boolean
-  readonly dropoutKey?: Key
-}
-
-export interface WideResNetResult {
-  /** [batch, classes] */
-  readonly logits: Tensor
+export interface WideResNetResult extends ClassifierResult {
   /** [batch, 64 widenFactor]: what the last linear map sees. */
   readonly features: Tensor
-  /** Buffers after this batch, under their full names; empty outside training. */
-  readonly runningStatistics: TensorRecord
 }
 
-export interface WideResNet {
+export interface WideResNet extends ClassifierNetwork {
   readonly config: Required<WideResNetConfig>
-  /** What is trained. */
-  parameterShapes(): ParameterShapes
-  /** Running statistics of the batch normalisations; `apply` reads them from the same record as the parameters. */
-  bufferShapes(): ParameterShapes
-  /** Fresh parameters and buffers with the origin's initialisation. */
-  init(key: Key): Parameters
-  apply(params: Parameters, x: Tensor, o?: WideResNetOptions): WideResNetResult
+  apply(params: Parameters, x: Tensor, o?: ClassifierOptions): WideResNetResult
 }
 
 /** How the two published implementations differ. */
@@ -151,55 +130,44 @@ export const createWideResNet = (given: WideResNetConfig): WideResNet => {
   const config = { inChannels: 3, classes: 10, dropout: 0, ...given }
   const how = IMPLEMENTATIONS[config.implementation]
   const blocks = blocksOf(config, how)
-  const last = blocks.at(-1)!.outputs
+  const width = blocks.at(-1)!.outputs
   const shapes: ParameterShapes = Object.assign(
     {},
     convShapes('conv1', config.inChannels, 16, { kernel: 3, bias: how.convBias }),
     ...blocks.map(block => blockShapes(block, how)),
-    normShapes('bn1', last),
-    linearShapes(how.classifier, last, config.classes),
+    normShapes('bn1', width),
+    linearShapes(how.classifier, width, config.classes),
   )
   const buffers: ParameterShapes = Object.assign(
     {},
     ...blocks.flatMap(({ name, inputs, outputs }) => [runningShapes(`${name}.bn1`, inputs), runningShapes(`${name}.bn2`, outputs)]),
-    runningShapes('bn1', last),
+    runningShapes('bn1', width),
   )
 
-  const apply: WideResNet['apply'] = (params, x, { train = false, dropoutKey } = {}) => {
-    if (x.rank !== 4 || x.shape[1] !== config.inChannels || x.shape[2]! % 4 !== 0 || x.shape[3]! % 4 !== 0) {
-      throw new ShapeError(
-        `wideResNet: x must be [batch,${config.inChannels},height,width] with sides divisible by 4, got [${x.shape}]; resize it`,
-      )
-    }
-    const parameters = scope(params)
-    const runningStatistics: Record<string, Tensor> = {}
-    const normalised = (input: Tensor, layer: Scope, momentum?: number): Tensor => {
-      const { output, runningStatistics: moved } = batchNorm(input, layer, { train, momentum, relu: true })
-      Object.assign(runningStatistics, moved)
-      return output
-    }
-    const drop = (input: Tensor, name: string): Tensor =>
-      train && dropoutKey && config.dropout > 0 ? dropout(input, config.dropout, foldIn(dropoutKey, name)) : input
+  const apply: WideResNet['apply'] = (params, x, o = {}) => {
+    checkImages('wideResNet', x, { channels: config.inChannels, divisor: 4 })
+    const pass = forwardPass(params, o)
 
     const residual = (input: Tensor, block: Block): Tensor => {
-      const layers = parameters.at(block.name)
+      const named = (layer: string): string => `${block.name}.${layer}`
       const strideOf = (convolution: 1 | 2): number => (convolution === how.strided ? block.stride : 1)
-      const first = normalised(input, layers.at('bn1'))
-      const middle = conv2dLayer(first, layers.at('conv1'), { stride: strideOf(1) })
+      const drop = (h: Tensor): Tensor => pass.dropout(h, config.dropout, block.name)
+      const first = pass.batchNorm(input, named('bn1'), { relu: true })
+      const middle = pass.conv2d(first, named('conv1'), { stride: strideOf(1) })
       // 'wide' drops before bn2 and 'wrn' after its relu.
       const second =
         config.implementation === 'wide'
-          ? normalised(drop(middle, block.name), layers.at('bn2'))
-          : drop(normalised(middle, layers.at('bn2')), block.name)
-      const output = conv2dLayer(second, layers.at('conv2'), { stride: strideOf(2) })
+          ? pass.batchNorm(drop(middle), named('bn2'), { relu: true })
+          : drop(pass.batchNorm(middle, named('bn2'), { relu: true }))
+      const output = pass.conv2d(second, named('conv2'), { stride: strideOf(2) })
       if (!needsShortcut(block)) return input.add(output)
-      const shortcut = conv2dLayer(how.normalisedShortcut ? first : input, layers.at(how.shortcut), { stride: block.stride })
+      const shortcut = pass.conv2d(how.normalisedShortcut ? first : input, named(how.shortcut), { stride: block.stride })
       return shortcut.add(output)
     }
 
-    const features = blocks.reduce(residual, conv2dLayer(x, parameters.at('conv1')))
-    const pooled = normalised(features, parameters.at('bn1'), how.lastMomentum).mean([2, 3])
-    return { logits: linear(pooled, parameters.at(how.classifier)), features: pooled, runningStatistics }
+    const last = blocks.reduce(residual, pass.conv2d(x, 'conv1'))
+    const features = pass.batchNorm(last, 'bn1', { relu: true, momentum: how.lastMomentum }).mean([2, 3])
+    return { logits: pass.linear(features, how.classifier), features, runningStatistics: pass.runningStatistics }
   }
 
   return {
