@@ -1,33 +1,31 @@
-import { availableParallelism } from 'node:os'
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { attackNames } from '../../algorithms/attacks/presets.ts'
-import { number, wholeNumber } from '../cli/arguments.ts'
+import { number } from '../cli/arguments.ts'
 import { commandLine } from '../cli/commandLine.ts'
 import { shippedWeights } from '../digits/weights.ts'
 import { presentBackend } from '../gpu/presentBackend.ts'
+import { readings } from '../quirks/readings.ts'
 import { renderTable } from '../report/terminalTable.ts'
 import { watchInterrupt } from '../support/interrupt.ts'
 import { attackCounts } from './attackCounts.ts'
 import { runAudit } from './audit.ts'
+import { decidingOptions, withAttackOptions, withRunOptions } from './commandOptions.ts'
 import { makeFullWeights } from './fullWeights.ts'
-import { type AuditOptions, parseAuditOptions } from './options.ts'
+import { parseAuditOptions } from './options.ts'
 import { processNames } from './process.ts'
-
-const defaults: AuditOptions = parseAuditOptions({})
 
 /** Where `--full` measures more closely than the default. */
 const fullDefaults = { eotSamples: 10, imagesPartial: 128 }
 
-/** An option that decides the numbers; its default stands with the other rules in options.ts. */
-const deciding = (flags: string, description: string, parse?: (text: string) => unknown): Option => {
-  const option = new Option(flags)
-  option.description = `${description} (default: ${defaults[option.attributeName() as keyof AuditOptions]})`
-  return parse ? option.argParser(parse) : option
-}
+const deciding = decidingOptions(parseAuditOptions({}), {
+  eotSamples: `with --full ${fullDefaults.eotSamples}`,
+  imagesPartial: `with --full ${fullDefaults.imagesPartial}`,
+  reportDraws: `with --reading faithful ${readings.faithful.reportDraws}`,
+})
 
 /** `run`: the DW-box audit of a purifier. */
-export const runCommand = (): Command =>
-  new Command('run')
+export const runCommand = (): Command => {
+  const command = new Command('run')
     .description('attack diffusion-based purification in every threat setting and judge the claims of the paper')
     .addOption(deciding('--preset <name>', 'data and networks'))
     .option('--full', 'add the sweeps over t*, epsilon and l_2, the controls and three training seeds (about 17 minutes)')
@@ -39,20 +37,9 @@ export const runCommand = (): Command =>
     .option('--gradient <name>', 'gradient of the purifier that the attack takes: exact, adjoint, surrogate (half the steps) or bpda')
     .option('--reading <name>', 'paper, or faithful to the published scripts: their timesteps, one report draw, EoT 1 in DW_Fwd')
     .option('--process <name>', `reverse process of all purifiers: ${processNames.join(', ')}`)
-    .addOption(deciding('--norm <norm>', 'linf or l2'))
-    .addOption(deciding('--epsilon <radius>', 'radius of the attack, pixels in [0,1]', number))
-    .addOption(deciding('--steps <n>', 'attack steps', number))
-    .addOption(deciding('--eot-samples <n>', 'EoT samples where something stays random', number))
-    .addOption(deciding('--t-star <share>', 'share of the diffusion time at which purification starts', number))
-    .addOption(deciding('--reverse-steps <n>', 'reverse steps of the purifier', number))
     .addOption(deciding('--report-draws <n>', 'fresh noises on which each image is judged', number))
-    .addOption(deciding('--backend <name>', 'cpu, reference, gpu (the best mode present) or gpu:<mode>'))
-    .option('--workers <n>', 'processes that work at the same time', wholeNumber(1), availableParallelism())
-    .option('--weights <folder...>', 'folders searched for weights instead of those that come with the project')
-    .option('--out <folder>', 'where runs are kept', 'runs')
-    .option('--id <id>', 'name of the run; an existing one is resumed')
-    .option('--json', 'print results.json instead of the table')
-    .option('--quiet', 'no progress bar')
+  withRunOptions(withAttackOptions(command, deciding), deciding)
+  return command
     .addHelpText(
       'after',
       `
@@ -64,6 +51,7 @@ Examples:
   npm start -- --reading faithful             as the published scripts do it
   npm start -- --process vpsde                purifiers of another process
   npm start -- --full                         sweeps, controls and training seeds
+  npm start -- --full --eot-samples 5         the same at the EoT of the default table
   npm start -- --full --id my-run             a run with a name; the same command resumes it
   npm start -- --weights my-weights           networks made by npm run train`,
     )
@@ -103,3 +91,4 @@ Examples:
         for (const line of attackCounts(results)) process.stdout.write(`${line}\n`)
       }
     })
+}

@@ -2,10 +2,10 @@ import { z } from 'zod'
 import { attackNames } from '../../algorithms/attacks/presets.ts'
 import { linearSchedule } from '../../algorithms/diffusion/schedule.ts'
 import { runBackends } from '../gpu/presentBackend.ts'
-import { readingNames } from '../quirks/readings.ts'
+import { readingNames, readings } from '../quirks/readings.ts'
 import { UsageError } from '../support/errors.ts'
 import { planRows } from './plan.ts'
-import { isDiscrete, isVpsde, processNames } from './process.ts'
+import { adjointProcesses, discreteProcesses, type ProcessName, processNames } from './process.ts'
 
 const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER): z.ZodNumber => z.number().int().min(least).max(most)
 const between = (least: number, most?: number): string =>
@@ -66,27 +66,24 @@ export const parseOptions = <S extends z.ZodObject>(schema: S, given: Record<str
 
 /** @throws UsageError */
 export const parseAuditOptions = (given: Record<string, unknown>): AuditOptions => {
-  const options = parseOptions(auditOptions, given)
-  assertViewFits(options)
-  assertReadingFits(options)
+  const parsed = parseOptions(auditOptions, given)
+  // A reading has its own number of report draws; one that is asked for stands.
+  const options =
+    parsed.reading && given.reportDraws === undefined ? { ...parsed, reportDraws: readings[parsed.reading].reportDraws } : parsed
+  if (options.gradient === 'adjoint') assertProcess('--gradient adjoint', adjointProcesses, options)
+  if (options.attack === 'diffattack') assertProcess('--attack diffattack', discreteProcesses, options)
+  if (options.reading === 'faithful') assertProcess('--reading faithful', discreteProcesses, options)
   assertStepsFit(options)
   return options
 }
 
-/** The adjoint equation is that of an SDE, DiffAttack's loss that of timesteps; both fit a run of one such process. */
-const assertViewFits = ({ gradient, attack, full, process = 'ddpm' }: AuditOptions): void => {
-  const refuse = (flag: string, processes: string): never => {
-    throw new UsageError(`${flag} fits ${processes} only`, `use --process ${processes.replace(/,.*/, '')}${full ? ' without --full' : ''}`)
-  }
-  if (gradient === 'adjoint' && (full || !isVpsde(process) || process === 'vpsde-corrector'))
-    refuse('--gradient adjoint', 'vpsde, vpsde-flow')
-  if (attack === 'diffattack' && (full || !isDiscrete(process))) refuse('--attack diffattack', 'ddpm, ddim')
-}
-
-/** The scripts' timesteps are those of discrete processes; a whole table of them is one run. */
-const assertReadingFits = ({ reading, full, process = 'ddpm' }: AuditOptions): void => {
-  if (reading === 'faithful' && (full || !isDiscrete(process)))
-    throw new UsageError('--reading faithful fits ddpm, ddim only', `use --process ddpm${full ? ' without --full' : ''}`)
+/** What fits some processes only cannot be asked of a run with rows of others. */
+const assertProcess = (flag: string, fitting: readonly ProcessName[], { full, process = 'ddpm' }: AuditOptions): void => {
+  const change = fitting.includes(process) ? '' : `use --process ${fitting[0]}`
+  const what = `${flag} fits ${fitting.join(', ')} only`
+  if (full)
+    throw new UsageError(`${what}, and --full has rows of all processes`, ['leave out --full', change].filter(Boolean).join(' and '))
+  if (change) throw new UsageError(what, change)
 }
 
 /** Every purifier of the plan needs a timestep for each of its reverse steps. */

@@ -212,7 +212,7 @@ export const planUnits = (rows: readonly RowSpec[], o: AuditOptions): Unit[] => 
           setting,
           imageIds,
           seed: o.seed,
-          reportDraws: applyReading(o).reportDraws,
+          reportDraws: o.reportDraws,
           work: imageIds.length * setting.eotSamples * row.attack.steps,
         })
       }

@@ -36,9 +36,9 @@ export interface ProcessOptions {
 
 const schedule = linearSchedule()
 
-/** Whether the process is one of the VP SDE, for which the adjoint gradient is defined; of discrete timesteps, as DiffAttack needs. */
-export const isVpsde = (name: ProcessName): boolean => name.startsWith('vpsde')
-export const isDiscrete = (name: ProcessName): boolean => name === 'ddpm' || name === 'ddim'
+/** Those that solve an equation whose adjoint gives the gradient, and those of discrete timesteps, as DiffAttack's loss needs. */
+export const adjointProcesses: readonly ProcessName[] = ['vpsde', 'vpsde-flow']
+export const discreteProcesses: readonly ProcessName[] = ['ddpm', 'ddim']
 
 /** sigma of EDM that is as noisy as timestep t: noise for each unit of image, diffusion range. */
 const sigmaAt = (t: number): number => Math.sqrt(1 / alphaCumprod(schedule, t) - 1)

@@ -1,26 +1,19 @@
-import { availableParallelism } from 'node:os'
-import { Command, Option } from 'commander'
-import { number, wholeNumber } from '../cli/arguments.ts'
+import { Command } from 'commander'
+import { number } from '../cli/arguments.ts'
 import { commandLine } from '../cli/commandLine.ts'
+import { decidingOptions, withAttackOptions, withRunOptions } from '../dwBox/commandOptions.ts'
 import { processNames } from '../dwBox/process.ts'
 import { presentBackend } from '../gpu/presentBackend.ts'
 import { watchInterrupt } from '../support/interrupt.ts'
 import { explore } from './explore.ts'
-import { type LandscapeOptions, parseLandscapeOptions } from './options.ts'
+import { parseLandscapeOptions } from './options.ts'
 import { summaryText } from './summaryText.ts'
 
-const defaults: LandscapeOptions = parseLandscapeOptions({})
-
-/** An option that decides the numbers; its default stands with the other rules in options.ts. */
-const deciding = (flags: string, description: string, parse?: (text: string) => unknown): Option => {
-  const option = new Option(flags)
-  option.description = `${description} (default: ${defaults[option.attributeName() as keyof LandscapeOptions]})`
-  return parse ? option.argParser(parse) : option
-}
+const deciding = decidingOptions(parseLandscapeOptions({}))
 
 /** `landscape`: the loss around images, and the ways that attacks take through it. */
-export const landscapeCommand = (): Command =>
-  new Command('landscape')
+export const landscapeCommand = (): Command => {
+  const command = new Command('landscape')
     .description('the loss over planes around test images, with known and with averaged noise, and the attacks in them')
     .addOption(deciding('--seed <n>', 'seed of every noise', number))
     .addOption(deciding('--images <n>', 'test images', number))
@@ -29,19 +22,8 @@ export const landscapeCommand = (): Command =>
     .addOption(deciding('--points <n>', 'points of the grid along either axis', number))
     .addOption(deciding('--radius <r>', 'ends of the axes, in lengths of the longest perturbation', number))
     .addOption(deciding('--worlds <n>', 'noises that are averaged', number))
-    .addOption(deciding('--norm <norm>', 'linf or l2'))
-    .addOption(deciding('--epsilon <radius>', 'radius of the attacks, pixels in [0,1]', number))
-    .addOption(deciding('--steps <n>', 'attack steps', number))
-    .addOption(deciding('--eot-samples <n>', 'EoT samples', number))
-    .addOption(deciding('--t-star <share>', 'share of the diffusion time at which purification starts', number))
-    .addOption(deciding('--reverse-steps <n>', 'reverse steps of the purifier', number))
-    .addOption(deciding('--backend <name>', 'cpu, reference, gpu (the best mode present) or gpu:<mode>'))
-    .option('--workers <n>', 'processes that work at the same time', wholeNumber(1), availableParallelism())
-    .option('--weights <folder...>', 'folders searched for weights instead of those that come with the project')
-    .option('--out <folder>', 'where runs are kept', 'runs')
-    .option('--id <id>', 'name of the run; an existing one is resumed')
-    .option('--json', 'print results.json instead of the table')
-    .option('--quiet', 'no progress bar')
+  withRunOptions(withAttackOptions(command, deciding), deciding)
+  return command
     .addHelpText(
       'after',
       `
@@ -72,3 +54,4 @@ Examples:
           : `${summaryText(results)}\nresults  ${folder}/results.json\npage     ${folder}/landscape.html\n`,
       )
     })
+}

@@ -101,7 +101,13 @@ describe('--gradient', () => {
     const refusal = '--gradient adjoint fits vpsde, vpsde-flow only; use --process vpsde'
     for (const given of [{}, { process: 'edm' }, { process: 'vpsde-corrector' }])
       expect(() => parseAuditOptions({ gradient: 'adjoint', ...given })).toThrow(refusal)
-    expect(() => parseAuditOptions({ gradient: 'adjoint', process: 'vpsde', full: true })).toThrow(`${refusal} without --full`)
+    const full = { full: true, process: 'vpsde' }
+    const fullRefusal = (flag: string, fitting: string) =>
+      `${flag} fits ${fitting} only, and --full has rows of all processes; leave out --full`
+    expect(() => parseAuditOptions({ ...full, gradient: 'adjoint' })).toThrow(fullRefusal('--gradient adjoint', 'vpsde, vpsde-flow'))
+    expect(() => parseAuditOptions({ ...full, attack: 'diffattack' })).toThrow(
+      `${fullRefusal('--attack diffattack', 'ddpm, ddim')} and use --process ddpm`,
+    )
     expect(parseAuditOptions({ gradient: 'adjoint', process: 'vpsde-flow' }).gradient).toBe('adjoint')
     expect(() => parseAuditOptions({ attack: 'diffattack', process: 'edm' })).toThrow('--attack diffattack fits ddpm, ddim only')
   })

@@ -30,6 +30,13 @@ describe('--reading', () => {
     expect(intervalsOf({}).map(({ t }) => t)).toEqual([149, 119, 89, 59, 29])
   })
 
+  it('should judge by as many report draws as are asked for, in every reading', () => {
+    for (const reading of ['paper', 'faithful']) {
+      const draws = plan({ reading, reportDraws: 3 }).units.flatMap(unit => (unit.kind === 'accuracy' ? [unit.reportDraws] : []))
+      expect(new Set(draws)).toEqual(new Set([3]))
+    }
+  })
+
   it('should refuse processes that have no such timesteps', () => {
     expect(() => parseAuditOptions({ reading: 'faithful', process: 'vpsde' })).toThrow('--reading faithful fits ddpm, ddim only')
     expect(() => parseAuditOptions({ reading: 'faithful', full: true })).toThrow('--reading faithful fits ddpm, ddim only')
