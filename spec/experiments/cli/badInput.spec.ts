@@ -59,6 +59,7 @@ describe('a command line that cannot be obeyed', () => {
 it.runIf(await missingMode('headlessgl')).each<[string, () => string[]]>([
   ['run', () => run()],
   ['train', () => ['train', '--out', out]],
+  ['evaluate', () => ['evaluate', '--arch', 'resnet20', '--checkpoint', weights]],
   ['parity', () => ['parity', 'spec/golden']],
   ['bench', () => ['bench', '--quick']],
   ['landscape', () => ['landscape', '--out', out, '--weights', weights]],
