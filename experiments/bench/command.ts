@@ -7,9 +7,12 @@ import { presentBackend, type RunBackend, runBackends } from '../gpu/presentBack
 import { painter } from '../report/ansi.ts'
 import { wrap } from '../report/textLayout.ts'
 import { UsageError, UserError } from '../support/errors.ts'
+import { createProgress } from '../support/progress.ts'
+import { collectProvenance } from '../support/provenance.ts'
 import { type BenchResults, bench } from './bench.ts'
 import { type ContestantName, OURS, PEERS } from './contestants.ts'
 import { installPeers } from './installPeers.ts'
+import { formatMemory, measureMemory } from './memory.ts'
 import { resultsJson } from './resultsJson.ts'
 import { type Row, rows } from './rows.ts'
 import { renderTable } from './table.ts'
@@ -25,15 +28,25 @@ interface Options {
   readonly clock?: Clock
   readonly backend: RunBackend
   readonly limit: number
+  readonly memory?: boolean | readonly number[]
   readonly quick: boolean
   readonly json: boolean
   readonly out?: string
+}
+
+/** What is written as JSON, and what is printed without it. */
+interface Report {
+  readonly json: object
+  readonly text: string
 }
 
 const PEERS_FOLDER = fileURLToPath(new URL('../../runs/bench-peers', import.meta.url))
 const SAMPLE_MS = 30
 const QUICK = { rounds: 3, sampleMs: 10 }
 const ROUNDS = 9
+/** Reverse steps whose memory shows what each further one takes, and the most that there are. */
+const MEMORY_STEPS = [11, 21]
+const MOST_STEPS = 1000
 
 /** `1,2` as numbers of threads. @throws InvalidArgumentError */
 export const threadCounts = (text: string): number[] => {
@@ -60,6 +73,12 @@ export const choosePeers = (given: boolean | readonly string[]): ContestantName[
   return PEERS.filter(peer => given.includes(peer))
 }
 
+const stepCounts = (text: string, before: true | readonly number[] = []): number[] => {
+  const count = wholeNumber(1)(text)
+  if (count > MOST_STEPS) throw new InvalidArgumentError(`Use at most ${MOST_STEPS}, the timesteps of the model.`)
+  return [...(before === true ? [] : before), count]
+}
+
 const render = ({ results, versions, absent, reference, provenance }: BenchResults, threads: readonly number[]): string => {
   const width = process.stdout.columns ?? 120
   const paint = painter(process.stdout.isTTY === true && !process.env.NO_COLOR)
@@ -80,7 +99,28 @@ const render = ({ results, versions, absent, reference, provenance }: BenchResul
   ].join('\n\n')
 }
 
-const run = async (o: Options): Promise<void> => {
+/** The memory of the exact gradient, as JSON and as text. @throws UsageError beside options of timing */
+const runMemory = async (o: Options): Promise<Report> => {
+  const others = (['peers', 'filter', 'rounds', 'threadCounts', 'clock', 'quick'] as const).filter(
+    name => o[name] !== undefined && o[name] !== false,
+  )
+  if (others.length > 0) {
+    const flags = others.map(name => `--${name === 'threadCounts' ? 'thread-counts' : name}`).join(', ')
+    throw new UsageError(`--memory times nothing, which ${flags} is for`, 'give one of them')
+  }
+  const steps = Array.isArray(o.memory) ? o.memory : MEMORY_STEPS
+  const backend = await presentBackend(o.backend)
+  const progress = createProgress({ label: 'memory', total: steps.length, unit: 'gradients', silent: o.json })
+  try {
+    const results = await measureMemory({ backend, steps, onSteps: count => progress.advance(1, `${count} steps`) })
+    progress.finish()
+    return { json: { provenance: collectProvenance({ seed: 0, backend }), ...results }, text: formatMemory(results) }
+  } finally {
+    progress.stop()
+  }
+}
+
+const runTimes = async (o: Options): Promise<Report> => {
   const chosen = chooseRows({ filter: o.filter, quick: o.quick })
   const peers = choosePeers(o.peers)
   const threads = o.threadCounts ?? [o.threads ?? 1]
@@ -100,8 +140,13 @@ const run = async (o: Options): Promise<void> => {
     silent: o.json,
   })
   if (OURS in results.absent) throw new UserError(`bench: this project does not run: ${results.absent[OURS]}`, 'try npm test')
-  const json = `${JSON.stringify(resultsJson(results), null, 2)}\n`
-  process.stdout.write(o.json ? json : `${render(results, threads)}\n`)
+  return { json: resultsJson(results), text: `${render(results, threads)}\n` }
+}
+
+const run = async (o: Options): Promise<void> => {
+  const report = await (o.memory ? runMemory(o) : runTimes(o))
+  const json = `${JSON.stringify(report.json, null, 2)}\n`
+  process.stdout.write(o.json ? json : report.text)
   if (o.out === undefined) return
   try {
     writeFileSync(o.out, json)
@@ -124,6 +169,11 @@ export const benchCommand = (): Command =>
       new Option('--clock <kind>', 'time that counts (default: cpu with one thread of a processor, else wall)').choices(['cpu', 'wall']),
     )
     .option('--limit <seconds>', 'time each contestant has for each row', wholeNumber(1), 10)
+    .option(
+      '--memory [steps...]',
+      `the most memory of the exact gradient through these numbers of reverse steps of the CIFAR-10 UNet (default: ${MEMORY_STEPS.join(' and ')}), and nothing else`,
+      stepCounts,
+    )
     .option('--quick', `fewer rows, ${QUICK.rounds} rounds, short samples`, false)
     .option('--json', 'print the results as JSON', false)
     .option('--out <file>', 'write the results as JSON, all samples included')
@@ -136,6 +186,7 @@ Examples:
   npm run bench -- --quick                           this project alone, in a minute
   npm run bench -- --peers                           beside every peer that runs here
   npm run bench -- --peers pytorch --filter conv     convolutions beside PyTorch
-  npm run bench -- --peers --thread-counts 1,2 --out bench.json`,
+  npm run bench -- --peers --thread-counts 1,2 --out bench.json
+  npm run bench -- --memory 11 101                   memory instead of time, for 101 steps too`,
     )
     .action((_options, command: Command) => run(command.optsWithGlobals()))
