@@ -1,4 +1,5 @@
 import type { OpDefinition } from '../op.ts'
+import type { SeveralAttributes } from '../ops/elementwiseAll.ts'
 import type { Shape } from '../shape.ts'
 
 export type DType = 'float32' | 'float64' | 'int32'
@@ -37,6 +38,8 @@ export interface Backend {
   readonly floatType: 'float32' | 'float64'
   upload(values: ArrayLike<number>, dtype: DType): Storage
   run<Attributes>(op: OpDefinition<Attributes>, inputs: readonly Operand[], attributes: Attributes, shape: Shape, dtype: DType): Storage
+  /** Several elementwise functions of the same operands in one pass, on backends that can; undefined for what it does not cover. */
+  runAll?(name: string, inputs: readonly Operand[], attributes: SeveralAttributes, shape: Shape): readonly Storage[] | undefined
   /** A copy of the first `size` values, in float64 or float32 or int32 as stored. */
   read(storage: Storage, size: number): Promise<HostValues>
   /** Absent on asynchronous backends. */

@@ -1,14 +1,17 @@
 import { erfSeriesText } from './emitGpu.ts'
 import type { BinaryName, Expr, UnaryName } from './expr.ts'
-import { linearise, type Step } from './linear.ts'
+import { lineariseAll, type Step } from './linear.ts'
 
-/** An expression as WGSL statements, and the functions they call. */
-export interface WgslExpression {
+/** Expressions as WGSL statements, and the functions they call. */
+export interface WgslExpressions {
   readonly statements: readonly string[]
-  /** The name that holds the value. */
-  readonly result: string
+  /** The names that hold the values. */
+  readonly results: readonly string[]
   readonly functions: readonly string[]
 }
+
+/** A single one. */
+export type WgslExpression = Omit<WgslExpressions, 'results'> & { readonly result: string }
 
 export interface EmitWgslOptions {
   /** Type of the values: one element, or four at a time. */
@@ -55,11 +58,11 @@ const binaryText = (name: BinaryName, [a, b]: readonly [string, string], T: stri
 }
 
 /**
- * The source of an expression in WGSL, one statement per step. Undefined when it contains a constant beyond float32, which
+ * The source of expressions in WGSL, one statement per step. Undefined when one contains a constant beyond float32, which
  * WGSL cannot write. The compiler may join a product and a sum into one rounding, so the last bit depends on the driver.
  */
-export const emitWgsl = (expr: Expr, { type, input, param, prefix = 'v' }: EmitWgslOptions): WgslExpression | undefined => {
-  const { steps } = linearise(expr)
+export const emitWgslAll = (exprs: readonly Expr[], { type, input, param, prefix = 'v' }: EmitWgslOptions): WgslExpressions | undefined => {
+  const { steps, results } = lineariseAll(exprs)
   if (steps.some(step => step.kind === 'const' && !Number.isFinite(Math.fround(step.value)))) return undefined
   const name = (position: number): string => `${prefix}${position}`
   const text = (step: Step): string => {
@@ -81,7 +84,13 @@ export const emitWgsl = (expr: Expr, { type, input, param, prefix = 'v' }: EmitW
   const calls = (called: UnaryName): boolean => steps.some(step => step.kind === 'unary' && step.name === called)
   return {
     statements: steps.map((step, i) => `let ${name(i)} = ${text(step)};`),
-    result: name(steps.length - 1),
+    results: results.map(name),
     functions: (['erf', 'sigmoid'] as const).filter(calls).map(called => functionText(called, type)),
   }
+}
+
+/** The same of one expression. */
+export const emitWgsl = (expr: Expr, options: EmitWgslOptions): WgslExpression | undefined => {
+  const emitted = emitWgslAll([expr], options)
+  return emitted && { ...emitted, result: emitted.results[0]! }
 }

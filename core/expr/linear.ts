@@ -10,9 +10,11 @@ export type Step =
   | { readonly kind: 'select'; readonly condition: number; readonly a: number; readonly b: number }
 
 export interface Linear {
-  /** In order of evaluation; the last one is the result. */
+  /** In order of evaluation; of a single expression the last one is the result. */
   readonly steps: readonly Step[]
-  /** The steps as text: equal text means the same function. */
+  /** Position of each expression's value. */
+  readonly results: readonly number[]
+  /** Steps and results as text: equal text means the same function. */
   readonly key: string
 }
 
@@ -33,15 +35,12 @@ const stepKey = (step: Step): string => {
   }
 }
 
-const known = new WeakMap<Expr, Linear>()
-
 /**
- * Orders an expression's distinct sub-expressions for evaluation. Equal ones become one step, so each is computed once, and
- * both time and length are linear in the number of nodes even where an expression shares nodes (its tree may be exponential).
+ * Orders the distinct sub-expressions of one or more expressions for evaluation. Equal ones become one step, so each is computed
+ * once, and both time and length are linear in the number of nodes even where an expression shares nodes (its tree may be
+ * exponential).
  */
-export const linearise = (expr: Expr): Linear => {
-  const found = known.get(expr)
-  if (found) return found
+export const lineariseAll = (exprs: readonly Expr[]): Linear => {
   const steps: Step[] = []
   const byKey = new Map<string, number>()
   const byNode = new Map<Expr, number>()
@@ -74,8 +73,19 @@ export const linearise = (expr: Expr): Linear => {
     }
     return position
   }
-  visit(expr)
-  const linear = { steps, key: [...byKey.keys()].join(';') }
-  known.set(expr, linear)
+  const results = exprs.map(visit)
+  const key = [...byKey.keys()].join(';')
+  return { steps, results, key: exprs.length === 1 ? key : `${key} => ${results}` }
+}
+
+const known = new WeakMap<Expr, Linear>()
+
+/** The same of a single expression, remembered. */
+export const linearise = (expr: Expr): Linear => {
+  let linear = known.get(expr)
+  if (!linear) {
+    linear = lineariseAll([expr])
+    known.set(expr, linear)
+  }
   return linear
 }

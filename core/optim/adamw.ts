@@ -1,5 +1,5 @@
-import { add, div, input, mul, param, sqrt, sub } from '../expr/expr.ts'
-import { ops, tidy, zeros } from '../index.ts'
+import { add, div, type Expr, input, mul, param, sqrt, sub } from '../expr/expr.ts'
+import { ops, type Tensor, tidy, zeros } from '../index.ts'
 import {
   gradientOf,
   type LearningRate,
@@ -20,20 +20,26 @@ export interface AdamwOptions {
   readonly weightDecay?: number
 }
 
+type Next = Record<string, Tensor>
+
 export interface AdamwState extends OptimizerState {
   readonly firstMoment: TensorRecord
   readonly secondMoment: TensorRecord
 }
 
-const secondMoment = add(mul(param(0), input(0)), mul(param(1), mul(input(1), input(1))))
-// p keep - size m / (sqrt(v) rootCorrection + epsilon), the scalars being param 0..3.
-const step = sub(mul(param(0), input(0)), div(mul(param(1), input(1)), add(mul(sqrt(input(2)), param(2)), param(3))))
+const [p, g, m, v] = [input(0), input(1), input(2), input(3)]
+const [decay1, rest1, decay2, rest2] = [param(0), param(1), param(2), param(3)]
+const [keep, size, rootCorrection, smallest] = [param(4), param(5), param(6), param(7)]
+const first = add(mul(m, decay1), mul(g, rest1))
+const second = add(mul(decay2, v), mul(rest2, mul(g, g)))
+const next = sub(mul(keep, p), div(mul(size, first), add(mul(sqrt(second), rootCorrection), smallest)))
+const update: readonly Expr[] = [next, first, second]
 
 /**
  * AdamW (Loshchilov and Hutter 2019), in PyTorch's form. At update t = 1, 2, ...:
  * m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
  * p = (1 - learningRate weightDecay) p - learningRate m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon).
- * Three kernels per parameter. With weightDecay 0 it is Adam.
+ * One pass over each parameter where the backend can write three arrays at once. With weightDecay 0 it is Adam.
  */
 export const adamw = (o: AdamwOptions): Optimizer<AdamwState> => {
   const { betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01 } = o
@@ -47,15 +53,15 @@ export const adamw = (o: AdamwOptions): Optimizer<AdamwState> => {
       tidy(() => {
         const t = state.step + 1
         const rate = learningRateAt(o.learningRate, state.step)
-        const scalars = [1 - rate * weightDecay, rate / (1 - beta1 ** t), 1 / Math.sqrt(1 - beta2 ** t), epsilon]
-        const first = mapRecord(params, (name, x) =>
-          ops.addScaled(state.firstMoment[name]!, beta1, gradientOf('adamw', gradients, name, x), 1 - beta1),
-        )
-        const second = mapRecord(params, name =>
-          ops.elementwise([state.secondMoment[name]!, gradients[name]!], { expr: secondMoment, params: [beta2, 1 - beta2] }),
-        )
-        const next = mapRecord(params, (name, x) => ops.elementwise([x, first[name]!, second[name]!], { expr: step, params: scalars }))
-        return { params: next, state: { step: t, firstMoment: first, secondMoment: second } }
+        const corrected = [1 - rate * weightDecay, rate / (1 - beta1 ** t), 1 / Math.sqrt(1 - beta2 ** t), epsilon]
+        const attributes = { exprs: update, params: [beta1, 1 - beta1, beta2, 1 - beta2, ...corrected] }
+        const of: Record<string, Tensor[]> = {}
+        for (const [name, x] of Object.entries(params)) {
+          const gradient = gradientOf('adamw', gradients, name, x)
+          of[name] = ops.elementwiseAll([x, gradient, state.firstMoment[name]!, state.secondMoment[name]!], attributes)
+        }
+        const [next, firstMoment, secondMoment] = [0, 1, 2].map(i => mapRecord(params, name => of[name]![i]!)) as [Next, Next, Next]
+        return { params: next, state: { step: t, firstMoment, secondMoment } }
       }),
   }
 }

@@ -7,6 +7,7 @@ import { createHeap } from './heap.ts'
 import type { CpuArray } from './kernel.ts'
 import { kernels } from './kernels.ts'
 import { type HeapStorage, heapStorage } from './storage.ts'
+import { elementwiseAll } from './wasm/elementwise.ts'
 
 /**
  * The fast backend on any machine: float32 in one WebAssembly memory, kernels emitted as SIMD code at run time. An op
@@ -62,6 +63,25 @@ export const createCpu = (memory: { readonly maximumPages?: number } = {}): Back
         throw error
       }
       return storage
+    },
+    runAll(name, inputs, attributes, shape) {
+      const deferred = fusion.deferAll(name, inputs, attributes, shape)
+      if (deferred) return deferred
+      for (const { storage } of inputs) fusion.settle(storage as HeapStorage)
+      const storages: HeapStorage[] = []
+      const giveUp = (): void => {
+        for (const { pointer } of storages) heap.free(pointer)
+      }
+      try {
+        for (const _ of attributes.exprs) storages.push(store(name, sizeOf(shape), 'float32'))
+        const outputs = storages.map(({ pointer }): CpuArray => ({ pointer, shape, dtype: 'float32' }))
+        if (elementwiseAll(heap, inputs.map(arrayOf), outputs, attributes)) return storages
+      } catch (error) {
+        giveUp()
+        throw error
+      }
+      giveUp()
+      return undefined
     },
     read: async (storage, size) => read(storage, size),
     readSync: read,

@@ -4,7 +4,7 @@ import type { Heap } from './heap.ts'
 import type { CpuArray } from './kernel.ts'
 import { type HeapStorage, heapStorage } from './storage.ts'
 import { maximumRank } from './wasm/collapse.ts'
-import { elementwise } from './wasm/elementwise.ts'
+import { elementwiseAll } from './wasm/elementwise.ts'
 
 const pointerOf = (storage: FusibleStorage): number => (storage as HeapStorage).pointer
 
@@ -27,15 +27,17 @@ export const createCpuFusion = (heap: Heap): Fusion => {
       const { leaves, shape } = storage.deferred!
       return leaf.size === storage.size && (shape.at(-1)! % 4 === 0 || leaves.every(l => l.storage.size === storage.size))
     },
-    compute: (storage, { name, expr, leaves, params, shape }, heir) => {
-      const pointer = heir ? pointerOf(heir) : heap.allocate(4 * storage.size, name)
+    compute: ({ name, exprs, leaves, params, shape, results }, heirs) => {
+      const pointers = heirs.map(pointerOf)
       try {
-        elementwise(heap, leaves.map(arrayOf), { pointer, shape, dtype: 'float32' }, { expr: expr.expr, params })
+        for (const { size } of results.slice(heirs.length)) pointers.push(heap.allocate(4 * size, name))
+        const outputs = pointers.map((pointer): CpuArray => ({ pointer, shape, dtype: 'float32' }))
+        elementwiseAll(heap, leaves.map(arrayOf), outputs, { exprs, params })
       } catch (error) {
-        if (!heir) heap.free(pointer)
+        for (const pointer of pointers.slice(heirs.length)) heap.free(pointer)
         throw error
       }
-      ;(storage as HeapStorage).pointer = pointer
+      for (const [i, pointer] of pointers.entries()) (results[i] as HeapStorage).pointer = pointer
     },
     free: storage => heap.free(pointerOf(storage)),
   })

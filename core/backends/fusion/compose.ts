@@ -8,7 +8,7 @@ export type Part =
   | { readonly kind: 'leaf'; readonly leaf: Leaf }
   | { readonly kind: 'inline'; readonly of: FusibleStorage; readonly as: Leaf['shape'] }
 
-export type Composed = Pick<Deferred, 'expr' | 'leaves' | 'params'>
+export type Composed = Pick<Deferred, 'leaves' | 'params'> & { readonly expr: InternedExpr }
 
 /** Known compositions, as a tree: from the outer expression along a number for each choice down to the result. */
 interface Place {
@@ -95,7 +95,7 @@ export const compose = (outer: InternedExpr, ownParams: readonly number[], parts
     const { expr, leaves: inner, params: given } = part.of.deferred!
     const inputs = inner.map(leaf => positionOf(leaves, viewed(leaf, part.of, part.as)))
     wirings.push({ expr, inputs, firstParam: params.length, paramCount: given.length })
-    at = step(at, expr.id)
+    at = step(at, expr!.id)
     for (const position of inputs) at = step(at, -1 - position)
     at = step(at, given.length)
     params.push(...given)

@@ -1,13 +1,18 @@
+import type { Expr } from '../../expr/expr.ts'
 import type { InternedExpr } from '../../expr/intern.ts'
 import type { Storage } from '../backend.ts'
 
 /** An elementwise computation that waits: the expression, what it reads, and what to call it in an error. */
 export interface Deferred {
   readonly name: string
-  readonly expr: InternedExpr
+  /** What an op that reads the array may take in; of arrays that are computed together, none. */
+  readonly expr: InternedExpr | undefined
   readonly leaves: readonly Leaf[]
   readonly params: readonly number[]
   readonly shape: readonly number[]
+  /** The expression of each array that is computed by this in one pass, and the arrays. */
+  readonly exprs: readonly Expr[]
+  readonly results: readonly FusibleStorage[]
 }
 
 /** An array a deferred computation reads, which itself is computed. */

@@ -25,14 +25,14 @@ export interface Program {
 
 /**
  * A complete WGSL module with an entry point `main`. In group 0 bindings 0, 1, ... are the inputs (`var<storage, read>`, arrays
- * of f32 or vec4<f32>), the next one is the result (`read_write`) and the one after that a uniform struct of the sizes (u32)
+ * of f32 or vec4<f32>), the next ones are the results (`read_write`) and the one after that a uniform struct of the sizes (u32)
  * and then the scalar parameters (f32), if there are any. Give the same string for the same module: it is its key.
  */
 export interface Shader {
   readonly code: string
   /** Workgroups along x, y and z. */
   readonly workgroups: readonly [x: number, y: number, z: number]
-  /** Elements of the result. */
+  /** Elements of the result, or of each. */
   readonly length: number
 }
 

@@ -1,6 +1,6 @@
 import { emitWgsl } from '../../expr/emitWgsl.ts'
 import type { InternedExpr } from '../../expr/intern.ts'
-import type { ElementwiseAttributes } from '../../ops/elementwise.ts'
+import type { SeveralAttributes } from '../../ops/elementwiseAll.ts'
 import type { DType } from '../backend.ts'
 import type { Deferred, FusibleStorage } from '../fusion/deferred.ts'
 import { createFusion, type Fusion } from '../fusion/fusion.ts'
@@ -26,8 +26,8 @@ export const isInteger = ({ dtype }: { readonly dtype: DType }): boolean => dtyp
 
 /** What fusion needs of the backend. */
 export interface GpuMemory {
-  /** Computes an elementwise op at once. */
-  elementwise(name: string, inputs: readonly GpuArray[], shape: readonly number[], attributes: ElementwiseAttributes): DeviceArray
+  /** Computes elementwise functions at once, in one pass. */
+  elementwiseAll(name: string, inputs: readonly GpuArray[], shape: readonly number[], attributes: SeveralAttributes): readonly DeviceArray[]
   free(storage: GpuStorage): void
   /** Notes that an array has memory now. */
   allocated(storage: GpuStorage): void
@@ -48,19 +48,22 @@ const isAcceptable = (interned: InternedExpr): boolean => {
 }
 
 /** Fusion on a device with WGSL. A compiler may join operations of a chain into one rounding: the last bits may differ from unfused ops. */
-export const createGpuFusion = ({ elementwise, free, allocated }: GpuMemory): Fusion =>
+export const createGpuFusion = ({ elementwiseAll, free, allocated }: GpuMemory): Fusion =>
   createFusion({
     limits,
     create: size => gpuStorage(undefined, size, 'float32'),
     accepts: isAcceptable,
     mayReplace: (storage, leaf) => leaf.size === storage.size,
-    compute(storage, { name, expr, leaves, params, shape }: Deferred, heir) {
+    compute({ name, exprs, leaves, params, shape, results }: Deferred, heirs) {
       const inputs = leaves.map(leaf => ({ values: (leaf.storage as GpuStorage).values as DeviceArray, shape: leaf.shape }))
-      const computed = storage as GpuStorage
-      computed.values = elementwise(name, inputs, shape, { expr: expr.expr, params })
-      allocated(computed)
-      // A shader cannot write what it reads, so what the heir has goes back to the pool.
-      if (heir) free(heir as GpuStorage)
+      const arrays = elementwiseAll(name, inputs, shape, { exprs, params })
+      for (const [i, values] of arrays.entries()) {
+        const computed = results[i] as GpuStorage
+        computed.values = values
+        allocated(computed)
+      }
+      // A shader cannot write what it reads, so what the heirs have goes back to the pool.
+      for (const heir of heirs) free(heir as GpuStorage)
     },
     free: storage => free(storage as GpuStorage),
   })

@@ -1,5 +1,6 @@
 import type { AnyOp } from '../../op.ts'
 import type { ElementwiseAttributes } from '../../ops/elementwise.ts'
+import type { SeveralAttributes } from '../../ops/elementwiseAll.ts'
 import { formatShape, type Shape, sizeOf } from '../../shape.ts'
 import type { Backend, DType, HostValues, Operand, Storage } from '../backend.ts'
 import type { Device, DeviceArray, GpuArray, GpuDevice, GpuKernel, Origin } from './device.ts'
@@ -34,6 +35,7 @@ const runKernel = (
     ...(dispatch && { dispatch: (...call) => noted(dispatch(...call)) }),
   })
   for (const array of made) if (array !== result) free(array)
+    ...launcher,
   return result
 }
 
@@ -136,13 +138,34 @@ export const createGpu = async (
   const fusion = createGpuFusion({
     free,
     allocated,
-    elementwise(name, inputs, shape, attributes) {
+    elementwiseAll(name, inputs, shape, { exprs, params }) {
       const origin = describe(name, inputs, shape)
-      const computed = runOnDevice({ name, kernel: 'elementwise' }, origin, inputs, shape, attributes)
-      if (!computed)
-        throw new Error(`${origin.description}: there is no kernel for its fused expression; use --backend cpu, and report this line`)
-      return computed
+      const together = exprs.length > 1 ? allOnDevice(name, inputs, shape, { exprs, params }) : undefined
+      return (
+        together ??
+        exprs.map(expr => {
+          const computed = runOnDevice({ name, kernel: 'elementwise' }, origin, inputs, shape, { expr, params })
+          if (!computed)
+            throw new Error(`${origin.description}: there is no kernel for its fused expression; use --backend cpu, and report this line`)
+          return computed
+        })
+      )
     },
+  /** Several elementwise functions in one pass, in WGSL; undefined when they are not covered. */
+  const allOnDevice = (name: string, inputs: readonly GpuArray[], shape: Shape, { exprs, params }: SeveralAttributes) => {
+    const launcher = device.launcher(describe(name, inputs, shape))
+    if (!hasWgsl(launcher)) return undefined
+    const computed = mapViewsAll(launcher, { shape, views: inputs.map(x => viewAs(x, shape)), exprs, params })
+    if (computed) onComputed(name, 'WGSL')
+    return computed
+  }
+  const runAll: NonNullable<Backend['runAll']> = (name, inputs, attributes, shape) => {
+    const deferred = fusion.deferAll(name, inputs, attributes, shape)
+    if (deferred) return deferred
+    if (inputs.some(x => isInteger(x.storage)) || ![shape, ...inputs.map(x => x.shape)].every(sizeOf)) return undefined
+    const arrays = inputs.map(x => ({ values: settled(x.storage) as DeviceArray, shape: x.shape }))
+    return allOnDevice(name, arrays, shape, attributes)?.map(values => store(values, sizeOf(shape), 'float32'))
+  }
   })
   const settled = (storage: Storage): DeviceArray | Int32Array => {
     fusion.settle(storage as GpuStorage)
@@ -192,3 +215,4 @@ export const createGpu = async (
     ...(fuses && device.capture && { capture }),
   }
 }
+    ...(fuses && { runAll }),

@@ -78,10 +78,27 @@ export const profiled = (backend: Backend, recorder: Recorder): Backend => {
     return storage
   }
 
+  const runAll: Backend['runAll'] =
+    backend.runAll &&
+    ((name, inputs, attributes, shape) => {
+      for (const input of inputs) settle(input)
+      const start = now()
+      const storages = backend.runAll!(name, inputs, attributes, shape)
+      const duration = now() - start
+      if (!storages) return undefined
+      const call = { op: { name: 'elementwise' }, inputs: inputs.map(input => input.shape), output: shape }
+      const { params } = attributes
+      const flops = attributes.exprs.reduce((sum, expr) => sum + flopsOf({ ...call, attributes: { expr, params } }), 0)
+      const bytes = storages[0]!.deferred ? 0 : totalBytes([...inputs, ...storages.map(storage => ({ storage, shape }))])
+      recorder.record({ name: 'elementwise', phase: phaseNow(), start, duration, detail: formatShape(shape), flops, bytes, calls: 1 })
+      return storages
+    })
+
   return Object.assign(Object.create(backend) as Backend, {
     name: backend.name,
     floatType: backend.floatType,
     run,
+    ...(runAll && { runAll }),
     upload: (values: ArrayLike<number>, dtype: DType) =>
       moving('upload', bytesPer[dtype] * values.length, () => backend.upload(values, dtype)),
     free: (storage: Storage) => moving('free', 0, () => backend.free(storage)),

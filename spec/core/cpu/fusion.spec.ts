@@ -22,6 +22,10 @@ const values = (shape: readonly number[], seed: number): Tensor => {
 
 const mixture = ops.fused((a, b) => E.sub(E.mul(a!, E.sigmoid(b!)), E.div(b!, E.add(E.mul(a!, a!), E.constant(1)))))
 const three = ops.fused((a, b, c) => E.add(E.mul(a!, b!), E.div(c!, E.constant(3))))
+const pair = {
+  exprs: [E.add(E.mul(E.input(0), E.param(0)), E.input(1)), E.sub(E.input(1), E.mul(E.input(0), E.input(0)))],
+  params: [0.75],
+}
 const perRow = (shape: readonly number[]) => shape.map((length, axis) => (axis === shape.length - 1 ? 1 : length))
 
 /** What a program may do with two of its tensors; s is a number. All are of one size and may differ in shape. */
@@ -49,6 +53,9 @@ const steps: readonly ((a: Tensor, b: Tensor, s: number) => Tensor)[] = [
       .reshape([1, ...a.shape])
       .sub(1)
       .reshape([...a.shape]),
+  (a, b) => ops.elementwiseAll([a, b], pair)[1]!,
+  (a, b) => ops.elementwiseAll([a.mul(2), b.add(a)], pair).reduce((x, y) => x.mul(y)),
+  (a, b) => ops.elementwiseAll([values(perRow(a.shape), 4), b], pair)[0]!.sub(a),
   a => a.permute(a.shape.map((_, axis) => axis)).add(a),
 ]
 

@@ -3,7 +3,7 @@ import type { Heap } from '../heap.ts'
 import type { CpuArray } from '../kernel.ts'
 import { divide, onThreads } from '../threads/onThreads.ts'
 import { maximumRank, sizes, strides } from './collapse.ts'
-import { innerAxes, inputWord, paramWord } from './elementwiseDescriptor.ts'
+import { type Counts, innerAxes, inputWord, outputWord, paramWord } from './elementwiseDescriptor.ts'
 import type { Linked } from './link.ts'
 
 /** About how many nanoseconds one thread takes for a step that is not listed, and for one that is. */
@@ -16,7 +16,7 @@ export const elementTime = (steps: readonly Step[]): number =>
 
 export interface ElementwiseCall {
   readonly inputs: readonly CpuArray[]
-  readonly output: CpuArray
+  readonly outputs: readonly CpuArray[]
   readonly params: readonly number[]
   /** Number of collapsed axes, whose sizes and strides are in the tables of collapse.ts. */
   readonly rank: number
@@ -50,13 +50,14 @@ const boxesOfRows = ([n, rows]: readonly [n: number, rows: number], first: numbe
  * Runs the kernel in shares of elements or of rows. Returns false, with nothing done, for shapes that are left to one
  * thread: more than three axes, or rows that are not whole vectors, whose ends are written over by the next row.
  */
-export const runInShares = (heap: Heap, wasm: Linked, { inputs, output, params, rank, nanoseconds }: ElementwiseCall): boolean => {
+export const runInShares = (heap: Heap, wasm: Linked, { inputs, outputs, params, rank, nanoseconds }: ElementwiseCall): boolean => {
   if (rank > innerAxes || (rank > 1 && sizes[0]! % 4 !== 0)) return false
   const [n, rows, planes] = [sizes[0]!, rank > 1 ? sizes[1]! : 1, rank > 2 ? sizes[2]! : 1]
   const units = rank === 1 ? Math.ceil(n / lineElements) : rows * planes
   const shares = divide(heap, { units, nanoseconds })
   if (shares.length === 1) return false
-  const slotBytes = 4 * paramWord(inputs.length, params.length)
+  const counts: Counts = { outputs: outputs.length, inputs: inputs.length }
+  const slotBytes = 4 * paramWord(counts, params.length)
   // Every call has a descriptor of its own, since it is read later than written: three a range, and again if taken back.
   let slot = heap.scratch(slotBytes * 6 * shares.length * shares[0]!.pieces)
   const describe = ({ start, size }: Box): number => {
@@ -64,12 +65,13 @@ export const runInShares = (heap: Heap, wasm: Linked, { inputs, output, params, 
     const base = slot >>> 2
     const stride = (k: number, axis: number) => (axis < rank ? strides[k * maximumRank + axis]! : 0)
     words.set(size, base)
-    words[base + 3] = output.pointer + 4 * (start[0] + n * (start[1] + rows * start[2]))
+    const at = start[0] + n * (start[1] + rows * start[2])
+    for (let k = 0; k < outputs.length; k++) words[base + outputWord(k)] = outputs[k]!.pointer + 4 * at
     for (let k = 0; k < inputs.length; k++) {
       const offset = start[0] * stride(k, 0) + start[1] * stride(k, 1) + start[2] * stride(k, 2)
-      words.set([inputs[k]!.pointer + 4 * offset, 4 * stride(k, 1), 4 * stride(k, 2)], base + inputWord(k))
+      words.set([inputs[k]!.pointer + 4 * offset, 4 * stride(k, 1), 4 * stride(k, 2)], base + inputWord(counts, k))
     }
-    heap.view.f32.set(params, base + paramWord(inputs.length, 0))
+    heap.view.f32.set(params, base + paramWord(counts, 0))
     slot += slotBytes
     return 4 * base
   }

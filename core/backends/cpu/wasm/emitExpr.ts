@@ -48,7 +48,7 @@ export class ExprEmitter {
     this.values = linear.steps.map(() => undefined)
   }
 
-  /** Writes the steps for which `chosen` holds and returns nothing; call `result` after the last part. */
+  /** Writes the steps for which `chosen` holds and returns nothing; call `results` after the last part. */
   emit(chosen: (position: number) => boolean): void {
     this.linear.steps.forEach((step, i) => {
       if (chosen(i)) this.values[i] = this.step(step)
@@ -61,8 +61,8 @@ export class ExprEmitter {
     return isComparison(this.linear.steps[position]!) ? this.v.op('v128And', value, this.v.constant(1)) : value
   }
 
-  result(): Local {
-    return this.number(this.linear.steps.length - 1)
+  results(): Local[] {
+    return this.linear.results.map(position => this.number(position))
   }
 
   private step(step: Step): Local {

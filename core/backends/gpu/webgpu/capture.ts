@@ -62,7 +62,7 @@ export const captureArrays = async (
     setRecording(undefined)
   }
   await queue.flush()
-  const failure = [...recording.dispatches.map(({ output }) => output), ...results].find(array => array.failure)?.failure
+  const failure = [...recording.dispatches.flatMap(({ outputs }) => outputs), ...results].find(array => array.failure)?.failure
   if (failure) throw failure
   const recorded = record(device, bindGroups, recording.dispatches)
   let last = given

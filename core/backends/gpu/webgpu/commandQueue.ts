@@ -52,7 +52,7 @@ export const createCommandQueue = (device: GPUDevice, pool: BufferPool, encoder:
       ? lateError(refused.dispatch.origin, refused.reason)
       : new Error(`webgpu: a submission was refused, ${message}; use --backend cpu`)
     for (const command of batch) {
-      const outputs = command.kind === 'dispatch' ? [command.output] : command.kind === 'copies' ? command.copies.map(({ to }) => to) : []
+      const outputs = command.kind === 'dispatch' ? command.outputs : command.kind === 'copies' ? command.copies.map(({ to }) => to) : []
       for (const output of outputs) output.failure ??= error
     }
     return error

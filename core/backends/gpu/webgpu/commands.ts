@@ -18,7 +18,7 @@ export interface Dispatch {
   readonly built: Built
   readonly workgroups: readonly [x: number, y: number, z: number]
   readonly inputs: readonly WebgpuArray[]
-  readonly output: WebgpuArray
+  readonly outputs: readonly WebgpuArray[]
   /** What the uniform struct holds: integers, then floats. */
   readonly sizes: readonly number[]
   readonly params: readonly number[]

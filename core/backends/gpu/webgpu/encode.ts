@@ -21,11 +21,13 @@ export interface Encoder {
   findRefused(batch: readonly Command[]): Promise<{ readonly dispatch: Dispatch; readonly reason: string } | undefined>
 }
 
-/** Fails the result where an input has failed or the pipeline could not be built. */
-const isRunnable = ({ built, inputs, output, origin }: Dispatch): boolean => {
-  output.failure ??= inputs.find(input => input.failure)?.failure
-  if (built.failure !== undefined) output.failure ??= lateError(origin, built.failure)
-  return output.failure === undefined
+/** Fails the results where an input has failed or the pipeline could not be built. */
+const isRunnable = ({ built, inputs, outputs, origin }: Dispatch): boolean => {
+  const failure =
+    [...inputs, ...outputs].find(array => array.failure)?.failure ??
+    (built.failure === undefined ? undefined : lateError(origin, built.failure))
+  for (const output of outputs) output.failure ??= failure
+  return failure === undefined
 }
 
 const isDispatch = (command: Command): command is Dispatch => command.kind === 'dispatch'
@@ -56,9 +58,9 @@ export const createEncoder = (device: GPUDevice, bindGroups: BindGroups): Encode
     return offsets
   }
 
-  const add = (pass: GPUComputePassEncoder, { built, inputs, output, workgroups }: Dispatch, offset: number | undefined): void => {
+  const add = (pass: GPUComputePassEncoder, { built, inputs, outputs, workgroups }: Dispatch, offset: number | undefined): void => {
     const buffers = inputs.map(input => input.buffer)
-    buffers.push(output.buffer)
+    for (const output of outputs) buffers.push(output.buffer)
     pass.setPipeline(built.pipeline!)
     pass.setBindGroup(0, bindGroups.get(built, buffers, params), built.hasParams ? [offset!] : [])
     pass.dispatchWorkgroups(...workgroups)

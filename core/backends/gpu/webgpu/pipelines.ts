@@ -16,8 +16,15 @@ export const paramsBytes = 256
 
 const visibility = 4 // GPUShaderStage.COMPUTE
 
+/** Bindings of a shader, and whether it takes sizes or scalar parameters. */
+interface Counts {
+  readonly inputs: number
+  readonly outputs: number
+  readonly hasParams: boolean
+}
+
 export interface Pipelines {
-  get(shader: Shader, inputs: number, params: number): Built
+  get(shader: Shader, counts: Counts): Built
 }
 
 /** Builds every WGSL module once, in the background. Layouts depend only on the number of bindings. */
@@ -25,32 +32,31 @@ export const createPipelines = (device: GPUDevice): Pipelines => {
   const built = new Map<string, Built>()
   const layouts = new Map<string, GPUBindGroupLayout>()
 
-  const layoutFor = (inputs: number, hasParams: boolean): GPUBindGroupLayout => {
-    const key = `${inputs}${hasParams}`
+  const layoutFor = ({ inputs, outputs, hasParams }: Counts): GPUBindGroupLayout => {
+    const key = `${inputs},${outputs},${hasParams}`
     let layout = layouts.get(key)
     if (!layout) {
-      const entries: GPUBindGroupLayoutEntry[] = Array.from({ length: inputs }, (_, binding) => ({
+      const entries: GPUBindGroupLayoutEntry[] = Array.from({ length: inputs + outputs }, (_, binding) => ({
         binding,
         visibility,
-        buffer: { type: 'read-only-storage' },
+        buffer: { type: binding < inputs ? 'read-only-storage' : 'storage' },
       }))
-      entries.push({ binding: inputs, visibility, buffer: { type: 'storage' } })
-      if (hasParams) entries.push({ binding: inputs + 1, visibility, buffer: { type: 'uniform', hasDynamicOffset: true } })
+      if (hasParams) entries.push({ binding: inputs + outputs, visibility, buffer: { type: 'uniform', hasDynamicOffset: true } })
       layout = device.createBindGroupLayout({ entries })
       layouts.set(key, layout)
     }
     return layout
   }
 
-  const build = (code: string, inputs: number, hasParams: boolean): Built => {
-    const layout = layoutFor(inputs, hasParams)
+  const build = (code: string, counts: Counts): Built => {
+    const layout = layoutFor(counts)
     // The pipeline's rejection carries the message; without a scope the module's error would be reported a second time.
     device.pushErrorScope('validation')
     const module = device.createShaderModule({ code })
     void device.popErrorScope().catch(() => undefined)
     const entry: Built = {
       layout,
-      hasParams,
+      hasParams: counts.hasParams,
       settled: device
         .createComputePipelineAsync({
           layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
@@ -71,10 +77,10 @@ export const createPipelines = (device: GPUDevice): Pipelines => {
   }
 
   return {
-    get({ code }, inputs, params) {
+    get({ code }, counts) {
       let entry = built.get(code)
       if (!entry) {
-        entry = build(code, inputs, params > 0)
+        entry = build(code, counts)
         built.set(code, entry)
       }
       return entry

@@ -24,11 +24,15 @@ export const record = (device: GPUDevice, bindGroups: BindGroups, dispatches: re
   const params = device.createBuffer({ size: Math.max(1, dispatches.length) * paramsBytes, usage: uniform | copyTarget })
   const floats = new Float32Array(params.size / 4)
   const integers = new Uint32Array(floats.buffer)
-  const steps = dispatches.map(({ built, workgroups, inputs, output, sizes, params: scalars }, i): Step => {
+  const steps = dispatches.map(({ built, workgroups, inputs, outputs, sizes, params: scalars }, i): Step => {
     const at = (i * paramsBytes) / 4
     integers.set(sizes, at)
     floats.set(scalars, at + sizes.length)
-    const group = bindGroups.get(built, [...inputs.map(input => input.buffer), output.buffer], params)
+    const group = bindGroups.get(
+      built,
+      [...inputs, ...outputs].map(array => array.buffer),
+      params,
+    )
     return { pipeline: built.pipeline!, group, offsets: built.hasParams ? [i * paramsBytes] : [], workgroups }
   })
   device.queue.writeBuffer(params, 0, floats)

@@ -12,7 +12,7 @@ import { translate } from './translate.ts'
 /**
  * Programs and WGSL on a WebGPU device. A launch takes a buffer for its result from the pool and appends to a list of commands;
  * nothing is submitted before the list is long or something is read. Errors that come later reject the reads of
- * whatever was computed from the failed op, and say which op that was.
+ * whatever was computed from the failed op, and say which op that was. `wgsl` is what its kernels may use.
  */
 export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
   const bindGroups = createBindGroups(device)
@@ -51,24 +51,26 @@ export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
     return array
   }
 
-  const dispatch = (
+  const addDispatch = (
     origin: Origin,
-    shader: Shader,
-    inputs: readonly DeviceArray[],
-    { sizes = [], params = [], into }: DispatchArguments = {},
-  ): DeviceArray => {
-    const output = (into as WebgpuArray | undefined) ?? allocate(shader.length, origin)
+    { shader, inputs, outputs }: { shader: Shader; inputs: readonly DeviceArray[]; outputs: readonly WebgpuArray[] },
+    { sizes = [], params = [] }: DispatchArguments,
+  ): void =>
     add({
       kind: 'dispatch',
       origin,
-      built: pipelines.get(shader, inputs.length, sizes.length + params.length),
+      built: pipelines.get(shader, { inputs: inputs.length, outputs: outputs.length, hasParams: sizes.length + params.length > 0 }),
       workgroups: shader.workgroups,
       inputs: inputs as readonly WebgpuArray[],
-      output,
+      outputs,
       sizes,
       params,
     })
     return output
+
+  const dispatch = (origin: Origin, shader: Shader, inputs: readonly DeviceArray[], given: DispatchArguments = {}): DeviceArray => {
+    const output = (given.into as WebgpuArray | undefined) ?? allocate(shader.length, origin)
+    addDispatch(origin, { shader, inputs, outputs: [output] }, given)
   }
 
   const shaderOf = (program: Program, inputs: number, params: number): Shader => {

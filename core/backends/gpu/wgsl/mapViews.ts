@@ -1,9 +1,9 @@
-import { emitWgsl } from '../../../expr/emitWgsl.ts'
+import { emitWgslAll } from '../../../expr/emitWgsl.ts'
 import { type Expr, input } from '../../../expr/expr.ts'
 import { type InternedExpr, intern } from '../../../expr/intern.ts'
 import { type Shape, sameShape, sizeOf, stridesOf } from '../../../shape.ts'
 import type { DeviceArray } from '../device.ts'
-import { collapse, type View } from '../view.ts'
+import { collapse, mostInputs, type View } from '../view.ts'
 import * as indexing from './indexing.ts'
 import type { WgslDevice } from './wgslKernel.ts'
 
@@ -19,6 +19,9 @@ export interface Mapping {
 
 const groupSize = 64
 
+/** Arrays that a shader reads and writes. */
+const mostArrays = mostInputs + 1
+
 /** How the shader reads a view and writes the result: what a pipeline depends on beside the expression. */
 interface Plan {
   readonly rank: number
@@ -29,25 +32,29 @@ interface Plan {
   readonly moves: readonly boolean[]
 }
 
-const source = ({ expr }: InternedExpr, params: number, { rank, four, accesses, moves }: Plan): string | undefined => {
+const source = (exprs: readonly InternedExpr[], params: number, { rank, four, accesses, moves }: Plan): string | undefined => {
   const type = four ? 'vec4<f32>' : 'f32'
   const inputs = accesses.length - 1
   const names = accesses.map((_, i) => (i === inputs ? 'result' : `x${i}`))
   const place = (i: number): string => indexing.placeText(accesses[i]!, names[i]!, rank)
-  const emitted = emitWgsl(expr, {
-    type,
-    input: i => (moves[i] ? `x${i}[${place(i)}]` : `${type}(x${i}[${place(i)}])`),
-    param: i => `${type}(args.p${i})`,
-  })
+  const emitted = emitWgslAll(
+    exprs.map(({ expr }) => expr),
+    {
+      type,
+      input: i => (moves[i] ? `x${i}[${place(i)}]` : `${type}(x${i}[${place(i)}])`),
+      param: i => `${type}(args.p${i})`,
+    },
+  )
   if (!emitted) return undefined
   const arrays = moves.slice(0, -1).map((moving, i) => {
     return `@group(0) @binding(${i}) var<storage, read> x${i} : array<${moving ? type : 'f32'}>;`
   })
   const sizes = ['count', ...indexing.lengthFields(rank), ...accesses.flatMap((access, i) => indexing.fieldsOf(access, names[i]!, rank))]
-  return `${arrays.join('\n')}
-@group(0) @binding(${inputs}) var<storage, read_write> result : array<${type}>;
+  const resultName = (j: number): string => (exprs.length === 1 ? 'result' : `result${j}`)
+  const results = exprs.map((_, j) => `@group(0) @binding(${inputs + j}) var<storage, read_write> ${resultName(j)} : array<${type}>;`)
+  return `${[...arrays, ...results].join('\n')}
 ${indexing.argumentsText(
-  inputs + 1,
+  inputs + exprs.length,
   sizes,
   Array.from({ length: params }, (_, i) => `p${i}`),
 )}
@@ -58,7 +65,7 @@ fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(num_workgroups) 
   if (at >= args.count) { return; }
   ${accesses.includes('strided') ? indexing.coordinateText(rank) : ''}
   ${emitted.statements.join('\n  ')}
-  result[${place(inputs)}] = ${emitted.result};
+  ${emitted.results.map((value, j) => `${resultName(j)}[${place(inputs)}] = ${value};`).join('\n  ')}
 }`
 }
 
@@ -120,23 +127,48 @@ const layoutOf = (shape: Shape, views: readonly View[], into: Mapping['into']): 
 
 const sources = new Map<string, string | undefined>()
 
+/** The call that computes the expressions of the views; undefined when it cannot be written or there are too many strides. */
+const callOf = (exprs: readonly Expr[], params: readonly number[], { plan, key: layoutKey, sizes }: Layout) => {
+  const interned = exprs.map(intern)
+  const key = `${interned.map(({ id }) => id)};${params.length};${layoutKey}`
+  if (!sources.has(key)) sources.set(key, source(interned, params.length, plan))
+  const code = sources.get(key)
+  if (code === undefined || sizes.length + params.length > indexing.mostArguments) return undefined
+  return { code, workgroups: indexing.workgroupsFor(Math.ceil(sizes[0]! / groupSize)) }
+}
+
 /**
  * One element of the result per thread, or four, with every size given at run time: one pipeline serves all shapes whose
  * operands are read in the same way. Undefined when the expression cannot be written or there are too many strides.
  */
 export const mapViews = (device: WgslDevice, { shape, views, expr = input(0), params = [], into }: Mapping): DeviceArray | undefined => {
   if (!indexing.isCountable(shape)) return undefined
-  const { plan, key: layoutKey, sizes } = layoutOf(shape, views, into)
-  const interned = intern(expr)
-  const key = `${interned.id};${params.length};${layoutKey}`
-  if (!sources.has(key)) sources.set(key, source(interned, params.length, plan))
-  const code = sources.get(key)
-  const count = sizes[0]!
-  if (code === undefined || sizes.length + params.length > indexing.mostArguments) return undefined
-  const workgroups = indexing.workgroupsFor(Math.ceil(count / groupSize))
-  return device.dispatch(
-    { code, workgroups, length: into?.length ?? sizeOf(shape) },
-    views.map(view => view.values),
-    { sizes, params, ...(into?.values && { into: into.values }) },
+  const layout = layoutOf(shape, views, into)
+  const call = callOf([expr], params, layout)
+  return (
+    call &&
+    device.dispatch(
+      { ...call, length: into?.length ?? sizeOf(shape) },
+      views.map(view => view.values),
+      { sizes: layout.sizes, params, ...(into?.values && { into: into.values }) },
+    )
+  )
+}
+
+/** The same of several expressions in one pass, each into a new array; undefined, too, where it takes more arrays than WebGPU promises. */
+export const mapViewsAll = (
+  device: WgslDevice,
+  { shape, views, exprs, params = [] }: Omit<Mapping, 'expr' | 'into'> & { readonly exprs: readonly Expr[] },
+): readonly DeviceArray[] | undefined => {
+  if (!device.dispatchAll || !indexing.isCountable(shape) || views.length + exprs.length > mostArrays) return undefined
+  const layout = layoutOf(shape, views, undefined)
+  const call = callOf(exprs, params, layout)
+  return (
+    call &&
+    device.dispatchAll(
+      { ...call, length: sizeOf(shape) },
+      views.map(view => view.values),
+      { sizes: layout.sizes, params, results: exprs.length },
+    )
   )
 }
