@@ -49,6 +49,12 @@ export interface Device {
   launch(program: Program, inputs: readonly DeviceArray[], params?: readonly number[]): DeviceArray
   /** Runs WGSL; absent where there is none. */
   readonly dispatch?: (shader: Shader, inputs: readonly DeviceArray[], given?: DispatchArguments) => DeviceArray
+  /** The same of a shader with so many results, into new arrays. */
+  readonly dispatchAll?: (
+    shader: Shader,
+    inputs: readonly DeviceArray[],
+    given: Omit<DispatchArguments, 'into'> & { readonly results: number },
+  ) => readonly DeviceArray[]
 }
 
 /** Which op asked for an array, for errors that come when it has long returned. */

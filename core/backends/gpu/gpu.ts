@@ -8,8 +8,10 @@ import { createGpuFusion, type GpuStorage, gpuStorage, isInteger } from './fusio
 import { createHostDevice } from './hostDevice.ts'
 import { kernels } from './kernels.ts'
 import { chooseMode, type GpuMode } from './modes.ts'
+import { viewAs } from './view.ts'
 import { openWebgpu } from './webgpu/open.ts'
 import { createWebgpuDevice } from './webgpu/webgpuDevice.ts'
+import { mapViewsAll } from './wgsl/mapViews.ts'
 import { hasWgsl } from './wgsl/wgslKernel.ts'
 import { wgslKernels } from './wgsl/wgslKernels.ts'
 
@@ -35,7 +37,6 @@ const runKernel = (
     ...(dispatch && { dispatch: (...call) => noted(dispatch(...call)) }),
   })
   for (const array of made) if (array !== result) free(array)
-    ...launcher,
   return result
 }
 
@@ -135,6 +136,21 @@ export const createGpu = async (
     if (computed) onComputed(op.name, by)
     return computed
   }
+  /** Several elementwise functions in one pass, in WGSL; undefined when they are not covered. */
+  const allOnDevice = (name: string, inputs: readonly GpuArray[], shape: Shape, { exprs, params }: SeveralAttributes) => {
+    const launcher = device.launcher(describe(name, inputs, shape))
+    if (!hasWgsl(launcher)) return undefined
+    const computed = mapViewsAll(launcher, { shape, views: inputs.map(x => viewAs(x, shape)), exprs, params })
+    if (computed) onComputed(name, 'WGSL')
+    return computed
+  }
+  const runAll: NonNullable<Backend['runAll']> = (name, inputs, attributes, shape) => {
+    const deferred = fusion.deferAll(name, inputs, attributes, shape)
+    if (deferred) return deferred
+    if (inputs.some(x => isInteger(x.storage)) || ![shape, ...inputs.map(x => x.shape)].every(sizeOf)) return undefined
+    const arrays = inputs.map(x => ({ values: settled(x.storage) as DeviceArray, shape: x.shape }))
+    return allOnDevice(name, arrays, shape, attributes)?.map(values => store(values, sizeOf(shape), 'float32'))
+  }
   const fusion = createGpuFusion({
     free,
     allocated,
@@ -151,21 +167,6 @@ export const createGpu = async (
         })
       )
     },
-  /** Several elementwise functions in one pass, in WGSL; undefined when they are not covered. */
-  const allOnDevice = (name: string, inputs: readonly GpuArray[], shape: Shape, { exprs, params }: SeveralAttributes) => {
-    const launcher = device.launcher(describe(name, inputs, shape))
-    if (!hasWgsl(launcher)) return undefined
-    const computed = mapViewsAll(launcher, { shape, views: inputs.map(x => viewAs(x, shape)), exprs, params })
-    if (computed) onComputed(name, 'WGSL')
-    return computed
-  }
-  const runAll: NonNullable<Backend['runAll']> = (name, inputs, attributes, shape) => {
-    const deferred = fusion.deferAll(name, inputs, attributes, shape)
-    if (deferred) return deferred
-    if (inputs.some(x => isInteger(x.storage)) || ![shape, ...inputs.map(x => x.shape)].every(sizeOf)) return undefined
-    const arrays = inputs.map(x => ({ values: settled(x.storage) as DeviceArray, shape: x.shape }))
-    return allOnDevice(name, arrays, shape, attributes)?.map(values => store(values, sizeOf(shape), 'float32'))
-  }
   })
   const settled = (storage: Storage): DeviceArray | Int32Array => {
     fusion.settle(storage as GpuStorage)
@@ -205,6 +206,7 @@ export const createGpu = async (
       const computed = covered ? runOnDevice(op, origin, arrays, shape, attributes) : undefined
       return store(computed ?? onHost(op, origin, inputs, attributes, shape), sizeOf(shape), dtype)
     },
+    ...(fuses && { runAll }),
     async read(storage, size) {
       const values = settled(storage)
       return isInteger(storage) ? (values as Int32Array).slice(0, size) : device.read(values, size)
@@ -215,4 +217,3 @@ export const createGpu = async (
     ...(fuses && device.capture && { capture }),
   }
 }
-    ...(fuses && { runAll }),

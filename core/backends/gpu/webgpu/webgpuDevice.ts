@@ -12,7 +12,7 @@ import { translate } from './translate.ts'
 /**
  * Programs and WGSL on a WebGPU device. A launch takes a buffer for its result from the pool and appends to a list of commands;
  * nothing is submitted before the list is long or something is read. Errors that come later reject the reads of
- * whatever was computed from the failed op, and say which op that was. `wgsl` is what its kernels may use.
+ * whatever was computed from the failed op, and say which op that was.
  */
 export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
   const bindGroups = createBindGroups(device)
@@ -66,11 +66,11 @@ export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
       sizes,
       params,
     })
-    return output
 
   const dispatch = (origin: Origin, shader: Shader, inputs: readonly DeviceArray[], given: DispatchArguments = {}): DeviceArray => {
     const output = (given.into as WebgpuArray | undefined) ?? allocate(shader.length, origin)
     addDispatch(origin, { shader, inputs, outputs: [output] }, given)
+    return output
   }
 
   const shaderOf = (program: Program, inputs: number, params: number): Shader => {
@@ -96,6 +96,11 @@ export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
     launcher: (origin): Device => ({
       launch: (program, inputs, params = []) => dispatch(origin, shaderOf(program, inputs.length, params.length), inputs, { params }),
       dispatch: (shader, inputs, given) => dispatch(origin, shader, inputs, given),
+      dispatchAll: (shader, inputs, given) => {
+        const outputs = Array.from({ length: given.results }, () => allocate(shader.length, origin))
+        addDispatch(origin, { shader, inputs, outputs }, given)
+        return outputs
+      },
     }),
     upload(values) {
       const array = allocate(Math.max(1, values.length), { description: `upload of [${values.length}]`, created: new Error() }, true)
