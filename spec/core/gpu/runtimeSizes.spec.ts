@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { Device, DispatchArguments } from '../../../core/backends/gpu/device.ts'
+import type { DispatchArguments } from '../../../core/backends/gpu/device.ts'
 import { mapViews } from '../../../core/backends/gpu/map.ts'
 import { reduceViews } from '../../../core/backends/gpu/reduce.ts'
 import { viewAs } from '../../../core/backends/gpu/view.ts'
+import type { WgslDevice } from '../../../core/backends/gpu/wgsl/wgslKernel.ts'
 import { wgslKernels } from '../../../core/backends/gpu/wgsl/wgslKernels.ts'
 import { emitWgsl } from '../../../core/expr/emitWgsl.ts'
 import { add, constant, input, mul, param } from '../../../core/expr/expr.ts'
@@ -11,7 +12,7 @@ import { sizeOf } from '../../../core/index.ts'
 /** A device that computes nothing and notes the modules and numbers of each dispatch. */
 const noting = () => {
   const dispatched: ({ readonly code: string; readonly workgroups: readonly number[] } & DispatchArguments)[] = []
-  const device: Required<Device> = {
+  const device: WgslDevice = {
     launch() {
       throw new Error('a gpu.js kernel was launched')
     },
