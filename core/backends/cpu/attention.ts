@@ -29,120 +29,172 @@ const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple)
 /** Bytes of [ceil(lanes / width)][k][width] floats. */
 const panelBytes = (lanes: number, k: number, width: number): number => 4 * roundUp(lanes, width) * k
 
-/** Products over packed operands; see `gemm`. `row` and `panel` are the bytes between rows and 8-column panels of the result. */
-const multiply = (
-  wasm: Linked,
-  o: { a: number; b: number; c: number; rows: number; columns: number; k: number; bPanel?: number; row: number; panel: number },
-  { edge, accumulate = false }: { readonly edge: number; readonly accumulate?: boolean },
-): void => {
-  const bPanel = o.bPanel ?? 4 * tileColumns * o.k
-  const [aStrip, add] = [4 * tileRows * o.k, accumulate ? 1 : 0]
-  const gemm = o.columns * o.k <= firstLevelFloats ? wasm.gemmFewPanels : wasm.gemm
-  gemm(o.a, o.b, o.c, o.rows, o.columns, o.k, aStrip, bPanel, o.panel, o.row, add, edge, 1, 0, 0, 0)
+/** Bytes between the rows and between the 8-column panels of a result, and the address of `edgeBytes` for `gemm`. */
+interface Layout {
+  readonly row: number
+  readonly panel: number
+  readonly edge: number
 }
 
-/** Calls `each` with the first query of every block and the number of queries. */
-const eachBlock = (n: number, each: (first: number, count: number) => void): void => {
-  for (let first = 0; first < n; first += blockQueries) each(first, Math.min(blockQueries, n - first))
+const rowMajor = (columns: number, edge: number): Layout => ({ row: 4 * columns, panel: 4 * tileColumns, edge })
+
+/** What the next product reads as its right operand. */
+const inPanels = (rows: number, edge: number): Layout => ({ row: 4 * tileColumns, panel: 4 * tileColumns * rows, edge })
+
+/** Packed operands at `a` and `b`, and the bytes between the panels of b where something lies between them. */
+interface Product {
+  readonly a: number
+  readonly b: number
+  readonly rows: number
+  readonly columns: number
+  readonly k: number
+  readonly bPanel?: number
 }
 
-/** Scores of a block of queries with all keys, then their softmax, in panels [8 queries][key][8]. */
-const weights = (
-  wasm: Linked,
-  { d, m }: Sizes,
-  o: { keys: number; queries: number; scores: number; count: number; edge: number },
-): void => {
-  const result = { c: o.scores, row: 4 * tileColumns, panel: 4 * tileColumns * m }
-  multiply(wasm, { ...result, a: o.keys, b: o.queries, rows: m, columns: o.count, k: d }, o)
-  wasm.softmaxPanels(o.scores, Math.ceil(o.count / tileColumns), m, 1 / Math.sqrt(d))
+/** c = a b, or c += a b; see `gemm`. */
+const multiply = (wasm: Linked, p: Product, c: number, { row, panel, edge }: Layout, adding = false): void => {
+  const { a, b, rows, columns, k, bPanel = 4 * tileColumns * k } = p
+  const gemm = columns * k <= firstLevelFloats ? wasm.gemmFewPanels : wasm.gemm
+  gemm(a, b, c, rows, columns, k, 4 * tileRows * k, bPanel, panel, row, adding ? 1 : 0, edge, 1, 0, 0, 0)
 }
+
+/** The weights of a block of queries in panels [8 queries][key][8]: their scores with all keys, then the softmax of these. */
+const weights = (wasm: Linked, { d, m }: Sizes, product: Product, to: number, layout: Layout): void => {
+  multiply(wasm, product, to, layout)
+  wasm.softmaxPanels(to, Math.ceil(product.columns / tileColumns), m, 1 / Math.sqrt(d))
+}
+
+/** Bytes, or addresses, of the parts of a head's scratch memory. */
+type ForwardScratch = Record<'keys' | 'values' | 'queries' | 'scores' | 'edge', number>
+
+const forwardScratch = ({ d, m }: Sizes): ForwardScratch => ({
+  keys: panelBytes(m, d, tileRows),
+  values: panelBytes(d, m, tileRows),
+  queries: panelBytes(blockQueries, d, tileColumns),
+  scores: panelBytes(blockQueries, m, tileColumns),
+  edge: edgeBytes,
+})
+
+type ForwardPointers = Record<'q' | 'k' | 'v' | 'out', number>
 
 /** One head: out = V softmax(Q^T K / sqrt d)^T, block of queries by block. */
-const forwardHead = (wasm: Linked, s: Sizes, p: { q: number; k: number; v: number; out: number }, scratch: readonly number[]): void => {
+const forwardHead = (wasm: Linked, s: Sizes, p: ForwardPointers, { keys, values, queries, scores, edge }: ForwardScratch): void => {
   const { d, n, m } = s
-  const [keys, values, queries, scores, edge] = scratch
+  const scoreLayout = inPanels(m, edge)
+  const outLayout = rowMajor(n, edge)
   wasm.packLanes4(keys, p.k, m, d, 4 * m)
   wasm.packTransposed4(values, p.v, d, m, 4 * m)
-  eachBlock(n, (first, count) => {
-    wasm.packLanes8(queries, p.q + 4 * first, count, d, 4 * n)
-    weights(wasm, s, { keys, queries, scores, count, edge })
-    const result = { c: p.out + 4 * first, row: 4 * n, panel: 4 * tileColumns }
-    multiply(wasm, { ...result, a: values, b: scores, rows: d, columns: count, k: m }, { edge })
-  })
+  for (let first = 0; first < n; first += blockQueries) {
+    const columns = Math.min(blockQueries, n - first)
+    wasm.packLanes8(queries, p.q + 4 * first, columns, d, 4 * n)
+    weights(wasm, s, { a: keys, b: queries, rows: m, columns, k: d }, scores, scoreLayout)
+    multiply(wasm, { a: values, b: scores, rows: d, columns, k: m }, p.out + 4 * first, outLayout)
+  }
 }
 
-const forwardScratch = ({ d, m }: Sizes): number[] => [
-  panelBytes(m, d, tileRows),
-  panelBytes(d, m, tileRows),
-  panelBytes(blockQueries, d, tileColumns),
-  panelBytes(blockQueries, m, tileColumns),
-  edgeBytes,
-]
+type GradientScratch = Record<'keys' | 'values' | 'keysAcross' | 'lanes' | 'across' | 'w' | 'dw' | 'turned' | 'edge', number>
+
+const gradientScratch = ({ d, m }: Sizes): GradientScratch => {
+  // Transposing reads and writes whole blocks of 8 key positions.
+  const scores = panelBytes(blockQueries, roundUp(m, tileColumns), tileColumns)
+  const strips = panelBytes(m, d, tileRows)
+  return {
+    keys: strips,
+    values: strips,
+    keysAcross: panelBytes(d, m, tileRows),
+    lanes: panelBytes(blockQueries, d, tileColumns),
+    across: panelBytes(d, blockQueries, tileRows),
+    w: scores,
+    dw: scores,
+    turned: scores,
+    edge: edgeBytes,
+  }
+}
 
 type GradientPointers = Record<'q' | 'k' | 'v' | 'dOut' | 'dq' | 'dk' | 'dv', number>
+
+/** A block of queries: the first and their number. */
+interface Block {
+  readonly first: number
+  readonly count: number
+}
+
+/** result += source matrix^T over a block of queries: what each key position gets from all of them. */
+const addToKeys = (
+  wasm: Linked,
+  { d, n, m }: Sizes,
+  { first, count }: Block,
+  { source, matrix, result }: Record<'source' | 'matrix' | 'result', number>,
+  { across, turned, edge }: GradientScratch,
+): void => {
+  const panels = Math.ceil(count / tileColumns)
+  const bPanel = 4 * tileColumns * tileColumns * panels
+  wasm.transposePanels(matrix, turned, panels, m, bPanel)
+  wasm.packTransposed4(across, source + 4 * first, d, count, 4 * n)
+  multiply(wasm, { a: across, b: turned, rows: d, columns: m, k: count, bPanel }, result, rowMajor(m, edge), first > 0)
+}
 
 /**
  * The gradients of one head. The weights W are computed again, block by block; with dW = V^T dOut and
  * dS = W (dW - Σ W dW) / sqrt d: dq = K dS, dk = Q dS^T and dv = dOut W^T, the last two added up over the blocks in order.
  */
-const gradientHead = (wasm: Linked, s: Sizes, p: GradientPointers, scratch: readonly number[]): void => {
+const gradientHead = (wasm: Linked, s: Sizes, p: GradientPointers, at: GradientScratch): void => {
   const { d, n, m } = s
-  const [keys, values, keysAcross, lanes, across, w, dw, turned, edge] = scratch
+  const { keys, values, keysAcross, lanes, w, dw, edge } = at
+  const scoreLayout = inPanels(m, edge)
+  const queryLayout = rowMajor(n, edge)
   wasm.packLanes4(keys, p.k, m, d, 4 * m)
   wasm.packLanes4(values, p.v, m, d, 4 * m)
   wasm.packTransposed4(keysAcross, p.k, d, m, 4 * m)
-  eachBlock(n, (first, count) => {
-    const panels = Math.ceil(count / tileColumns)
-    const byPanel = { row: 4 * tileColumns, panel: 4 * tileColumns * m }
-    const pitch = 4 * tileColumns * tileColumns * panels
-    const at = 4 * first
-    /** result += source matrix^T over the block's queries: what each key position gets from all of them. */
-    const toKeys = (source: number, matrix: number, c: number) => {
-      wasm.transposePanels(matrix, turned, panels, m, pitch)
-      wasm.packTransposed4(across, source + at, d, count, 4 * n)
-      const operands = { a: across, b: turned, bPanel: pitch, rows: d, columns: m, k: count }
-      multiply(wasm, { ...operands, c, row: 4 * m, panel: 4 * tileColumns }, { edge, accumulate: first > 0 })
-    }
-    wasm.packLanes8(lanes, p.q + at, count, d, 4 * n)
-    weights(wasm, s, { keys, queries: lanes, scores: w, count, edge })
-    wasm.packLanes8(lanes, p.dOut + at, count, d, 4 * n)
-    multiply(wasm, { a: values, b: lanes, c: dw, ...byPanel, rows: m, columns: count, k: d }, { edge })
-    toKeys(p.dOut, w, p.dv)
-    wasm.softmaxGradPanels(w, dw, panels, m, 1 / Math.sqrt(d))
-    multiply(wasm, { a: keysAcross, b: dw, c: p.dq + at, row: 4 * n, panel: 4 * tileColumns, rows: d, columns: count, k: m }, { edge })
-    toKeys(p.q, dw, p.dk)
-  })
-}
-
-const gradientScratch = ({ d, m }: Sizes): number[] => {
-  // Transposing reads and writes whole blocks of 8 key positions.
-  const scores = panelBytes(blockQueries, roundUp(m, tileColumns), tileColumns)
-  const strips = panelBytes(m, d, tileRows)
-  const block = panelBytes(blockQueries, d, tileColumns)
-  return [strips, strips, panelBytes(d, m, tileRows), block, panelBytes(d, blockQueries, tileRows), scores, scores, scores, edgeBytes]
+  for (let first = 0; first < n; first += blockQueries) {
+    const count = Math.min(blockQueries, n - first)
+    const block = { first, count }
+    wasm.packLanes8(lanes, p.q + 4 * first, count, d, 4 * n)
+    weights(wasm, s, { a: keys, b: lanes, rows: m, columns: count, k: d }, w, scoreLayout)
+    wasm.packLanes8(lanes, p.dOut + 4 * first, count, d, 4 * n)
+    multiply(wasm, { a: values, b: lanes, rows: m, columns: count, k: d }, dw, scoreLayout)
+    addToKeys(wasm, s, block, { source: p.dOut, matrix: w, result: p.dv }, at)
+    wasm.softmaxGradPanels(w, dw, Math.ceil(count / tileColumns), m, 1 / Math.sqrt(d))
+    multiply(wasm, { a: keysAcross, b: dw, rows: d, columns: count, k: m }, p.dq + 4 * first, queryLayout)
+    addToKeys(wasm, s, block, { source: p.q, matrix: dw, result: p.dk }, at)
+  }
 }
 
 /** About how many nanoseconds one thread takes for a multiply-add. */
 const multiplyTime = 1 / 20
 
-type Head = (wasm: Linked, head: number, scratch: readonly number[]) => void
+interface Heads<Name extends string> {
+  readonly heads: number
+  /** Matrix products per head. */
+  readonly products: number
+  readonly sizes: Sizes
+  /** Bytes of the parts of a head's scratch memory. */
+  readonly scratch: Readonly<Record<Name, number>>
+}
 
 /** Computes every head, which are the units of work, with scratch memory of its own for each thread. */
-const eachHead = (heap: Heap, o: { heads: number; products: number; sizes: Sizes; scratch: readonly number[] }, compute: Head): void => {
-  const { d, n, m } = o.sizes
-  const wasm = link(heap, 'attention', (module, options) => {
+const eachHead = <Name extends string>(
+  heap: Heap,
+  { heads, products, sizes: { d, n, m }, scratch }: Heads<Name>,
+  compute: (wasm: Linked, head: number, scratch: Record<Name, number>) => void,
+): void => {
+  const linked = link(heap, 'attention', (module, options) => {
     buildGemm(module, options)
     buildGemmPack(module)
     buildAttentionPanels(module, options.fma)
   })
-  const shares = divide(heap, { units: o.heads, nanoseconds: o.heads * o.products * d * n * m * multiplyTime })
-  const places = carve(
+  const shares = divide(heap, { units: heads, nanoseconds: heads * products * d * n * m * multiplyTime })
+  const names = Object.keys(scratch) as Name[]
+  const addresses = carve(
     heap,
-    shares.flatMap(() => o.scratch),
+    shares.flatMap(() => names.map(name => scratch[name])),
   )
-  const parts = o.scratch.length
-  onThreads(wasm, shares, (wasm, { index, first, end }) => {
-    for (let head = first; head < end; head++) compute(wasm, head, places.slice(index * parts, (index + 1) * parts))
+  const placed = shares.map((_, share) => {
+    const parts = names.map((name, part) => [name, addresses[share * names.length + part]] as const)
+    return Object.fromEntries(parts) as Record<Name, number>
+  })
+  onThreads(linked, shares, (wasm, { index, first, end }) => {
+    for (let head = first; head < end; head++) compute(wasm, head, placed[index])
   })
 }
 

@@ -3,16 +3,16 @@ import { createHeap } from '../../../core/backends/cpu/heap.ts'
 import type { Local } from '../../../core/backends/cpu/wasm/assembler.ts'
 import { Lanes } from '../../../core/backends/cpu/wasm/lanes.ts'
 import { link, setExactArithmetic } from '../../../core/backends/cpu/wasm/link.ts'
-import { cos, erf, exp, log, sigmoid, sin, tanh } from '../../../core/backends/cpu/wasm/simdMath.ts'
+import { boundedExp2, cos, erf, exp, log, sigmoid, sin, tanh } from '../../../core/backends/cpu/wasm/simdMath.ts'
 import { evaluate } from '../../../core/expr/emitJs.ts'
 import { input } from '../../../core/expr/expr.ts'
 
 const heap = createHeap({ maximumPages: 64 })
 
-const emitters = { exp, log, tanh, sigmoid, erf, sin, cos } satisfies Record<string, (v: Lanes, x: Local) => Local>
-type Name = keyof typeof emitters
+const emitters = { exp, log, tanh, sigmoid, erf, sin, cos, boundedExp2 } satisfies Record<string, (v: Lanes, x: Local) => Local>
+type Name = Exclude<keyof typeof emitters, 'boundedExp2'>
 
-const apply = (name: Name, xs: Float32Array): Float32Array => {
+const apply = (name: keyof typeof emitters, xs: Float32Array): Float32Array => {
   const { run } = link(heap, `test ${name}`, (m, { fma }) => {
     m.function('run', ['i32', 'i32'], (f, pointer, count) => {
       const body = emitters[name]
@@ -76,6 +76,15 @@ describe.each([false, true])('vector functions, exact arithmetic %s', exact => {
     }
     const small = name === 'sin' || name === 'cos' ? specials.filter(x => !(Math.abs(x) > 1e38 && Number.isFinite(x))) : specials
     expect(worst(name, Float32Array.from(small)).error).toBeLessThanOrEqual(ulps)
+  })
+
+  it('should keep powers of two up to one within one and a half units in the last place', () => {
+    setExactArithmetic(exact)
+    for (const xs of [linear(-100, 0), linear(-1, 0)]) {
+      const errors = apply('boundedExp2', xs).map((y, i) => Math.abs(y - 2 ** xs[i]!) / ulp(2 ** xs[i]!))
+      expect(Math.max(...errors)).toBeLessThanOrEqual(1.5)
+    }
+    expect([...apply('boundedExp2', Float32Array.of(-101, -Infinity, NaN, -0))]).toEqual([2 ** -100, 2 ** -100, NaN, 1])
   })
 })
 

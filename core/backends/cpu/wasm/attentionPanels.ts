@@ -6,7 +6,7 @@ import type { Local, ModuleBuilder } from './assembler.ts'
 import { emitTranspose } from './gemmTranspose.ts'
 import { Lanes } from './lanes.ts'
 import { copyOf, repeat } from './loops.ts'
-import { exp } from './simdMath.ts'
+import { boundedExp2 } from './simdMath.ts'
 
 /** Bytes of one key position in a panel. */
 const rowBytes = 32
@@ -32,7 +32,7 @@ const eachPanel = (v: Lanes, o: { panels: Local; rows: Local; pointers: readonly
 const emitSoftmax = (m: ModuleBuilder, fma: boolean) =>
   m.function('softmaxPanels', ['i32', 'i32', 'i32', 'f32'], (f, s, panels, rows, scale) => {
     const v = new Lanes(f, fma)
-    const factor = v.splat(scale)
+    const factor = v.mul(v.splat(scale), v.constant(Math.LOG2E))
     eachPanel(v, { panels, rows, pointers: [s] }, () => {
       const largest = halves.map(() => v.variable(-Infinity))
       eachRow(v, rows, [s], ([at]) => {
@@ -41,7 +41,7 @@ const emitSoftmax = (m: ModuleBuilder, fma: boolean) =>
       const sums = halves.map(() => v.variable(0))
       eachRow(v, rows, [s], ([at]) => {
         for (const [i, half] of halves.entries()) {
-          const e = exp(v, v.mul(v.sub(v.load(at, half), largest[i]), factor))
+          const e = boundedExp2(v, v.mul(v.sub(v.load(at, half), largest[i]), factor))
           v.store(at, e, half)
           v.assign(sums[i], v.add(sums[i], e))
         }

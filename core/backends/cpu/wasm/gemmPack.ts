@@ -9,6 +9,9 @@ const repeat = (f: FunctionBuilder, left: Local, size: number, body: () => void)
     f.get(left).i32(size).op('i32Sub').tee(left).i32(0).op('i32GtS').branchIf(0)
   })
 
+/** Lanes that are packed in one pass over the rows: a cache line, which is then fetched once where rows are far apart. */
+const lineLanes = 16
+
 /**
  * Emits `packLanes4` / `packLanes8`: an operand whose lanes (rows of A or columns of B) are contiguous, element (lane, k)
  * at `source + 4 lane + k * pitch`, into groups [group][k][width]. Lanes that complete the last group keep what was there:
@@ -17,40 +20,40 @@ const repeat = (f: FunctionBuilder, left: Local, size: number, body: () => void)
 const emitPackLanes = (m: ModuleBuilder, width: number) =>
   m.function(`packLanes${width}`, ['i32', 'i32', 'i32', 'i32', 'i32'], (f, ...p) => {
     const [to, source, lanes, k, pitch] = p
-    const [from, left, lane, at, cell] = f.locals('i32', 5)
-    const nextRow = () =>
-      f
-        .get(from)
-        .get(pitch)
-        .op('i32Add')
-        .set(from)
-        .increment(to, 4 * width)
-    repeat(f, lanes, width, () => {
+    const [from, left, lane, at, cell, groupBytes] = f.locals('i32', 6)
+    const cells = f.locals('i32', lineLanes / width)
+    /** Packs the next groups row by row; `copy` moves one row's part of them. */
+    const pack = (groups: number, copy: () => void) => {
+      const targets = cells.slice(0, groups)
+      for (const target of targets) f.get(to).set(target).get(to).get(groupBytes).op('i32Add').set(to)
       f.get(source).set(from).get(k).set(left)
-      f.get(lanes)
-        .i32(width)
-        .op('i32GeS')
-        .if(
-          () =>
-            repeat(f, left, 1, () => {
-              for (let i = 0; i < width; i += 4)
-                f.get(to)
-                  .get(from)
-                  .mem('v128Load', 4 * i)
-                  .mem('v128Store', 4 * i)
-              nextRow()
-            }),
-          () =>
-            repeat(f, left, 1, () => {
-              f.get(lanes).set(lane).get(from).set(at).get(to).set(cell)
-              repeat(f, lane, 1, () => {
-                f.get(cell).get(at).mem('f32Load').mem('f32Store').increment(at, 4).increment(cell, 4)
-              })
-              nextRow()
-            }),
-        )
-      f.increment(source, 4 * width)
-    })
+      repeat(f, left, 1, () => {
+        copy()
+        f.get(from).get(pitch).op('i32Add').set(from)
+        for (const target of targets) f.increment(target, 4 * width)
+      })
+      f.increment(source, 4 * width * groups)
+    }
+    const copyGroups = (groups: number) => () => {
+      for (let i = 0; i < width * groups; i += 4)
+        f.get(cells[Math.floor(i / width)])
+          .get(from)
+          .mem('v128Load', 4 * i)
+          .mem('v128Store', 4 * (i % width))
+    }
+    const copyRest = () => {
+      f.get(lanes).set(lane).get(from).set(at).get(cells[0]).set(cell)
+      repeat(f, lane, 1, () => {
+        f.get(cell).get(at).mem('f32Load').mem('f32Store').increment(at, 4).increment(cell, 4)
+      })
+    }
+    f.get(k)
+      .i32(4 * width)
+      .op('i32Mul')
+      .set(groupBytes)
+    f.countdown(lanes, () => pack(cells.length, copyGroups(cells.length)), lineLanes)
+    f.countdown(lanes, () => pack(1, copyGroups(1)), width)
+    f.get(lanes).if(() => pack(1, copyRest))
   })
 
 /**

@@ -3,7 +3,7 @@
  * fitted in 50 digits for its interval. Special values are those of Math: infinities, NaN and subnormals included.
  *
  * Largest errors against double precision, in units in the last place of the float32 result:
- * exp 2, log 2, tanh 3, sigmoid 3, erf 2; sin and cos 2 or 1e-8 absolute near a root, for |x| <= 2^20.
+ * exp 2, boundedExp2 1.5, log 2, tanh 3, sigmoid 3, erf 2; sin and cos 2 or 1e-8 absolute near a root, for |x| <= 2^20.
  */
 import type { Local } from './assembler.ts'
 import type { Lanes } from './lanes.ts'
@@ -40,6 +40,18 @@ export const exp = (v: Lanes, x: Local): Local => {
   const half = v.shift('i32x4ShrS', exponent, 1)
   const powerOf = (e: Local) => v.shift('i32x4Shl', v.op('i32x4Add', e, v.integer(127)), 23)
   return v.mul(v.mul(mantissa, powerOf(half)), powerOf(v.op('i32x4Sub', exponent, half)))
+}
+
+/** (2ʳ as a polynomial in r) on |r| <= 1/2. */
+const exp2Mantissa = [1, Math.LN2, ...expTail.map((coefficient, i) => coefficient * Math.LN2 ** (i + 2))]
+
+/** 2ˣ for x <= 0, and 2⁻¹⁰⁰ for less than -100, so that shares of it are normal numbers and 2ⁿ is one factor. */
+export const boundedExp2 = (v: Lanes, x: Local): Local => {
+  const bounded = v.op('f32x4Pmax', x, v.constant(-100))
+  const shifted = v.add(bounded, v.constant(magic))
+  const r = v.sub(bounded, v.sub(shifted, v.constant(magic)))
+  const power = v.op('i32x4Add', v.shift('i32x4Shl', shifted, 23), v.integer(127 << 23))
+  return v.mul(v.polynomial(r, exp2Mantissa), power)
 }
 
 /** 1 / (1 + exp(-x)) with x clamped to ±87, so that 2ⁿ is one factor: absolute error 2e-7, and 1e-38 instead of less at -87. */
