@@ -57,16 +57,10 @@ const paper: Reading = {
   ties: 'random',
 }
 
-/** What the published scripts do. */
+/** What the published scripts do otherwise. */
 const faithful: Reading = {
+  ...paper,
   timesteps: 'faithful',
-  clip: true,
-  clampGradient: 'exact',
-  clippedEpsilon: 'predicted',
-  variance: 'fixedLarge',
-  init: 'zero',
-  restarts: 1,
-  iterate: 'last',
   reportDraws: 1,
   forwardEot: 'one',
   vpsdeDropout: 0.1,
@@ -75,7 +69,6 @@ const faithful: Reading = {
   edmSigmaMax: 0.5,
   leakGuideGradient: true,
   searchDropout: 0.1,
-  accumulate: true,
   l2Target: 'epsilon',
   ties: 'position',
 }

@@ -37,9 +37,9 @@ export const smallEpsilon = (seed: number, channels: number): EpsilonModel => {
   }
 }
 
-/** The smallest real network: two levels, attention, time embedding. */
-export const smallUnet = (seed: number, channels: number): EpsilonModel => {
-  const network = createUnet2d({
+/** The configuration of the smallest real network: two levels, attention, time embedding. */
+export const smallUnetConfig = (channels: number) =>
+  ({
     in_channels: channels,
     out_channels: channels,
     block_out_channels: [4, 8],
@@ -48,7 +48,10 @@ export const smallUnet = (seed: number, channels: number): EpsilonModel => {
     layers_per_block: 1,
     norm_num_groups: 2,
     attention_head_dim: null,
-  })
+  }) as const
+
+export const smallUnet = (seed: number, channels: number): EpsilonModel => {
+  const network = createUnet2d(smallUnetConfig(channels))
   const parameters = network.init(foldIn(key(seed), 'unet'))
   return (xT, t) => network.apply(parameters, xT, t)
 }

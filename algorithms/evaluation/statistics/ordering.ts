@@ -21,7 +21,8 @@ export interface OrderingOptions {
   readonly confidence?: number
 }
 
-const pairs: readonly (readonly [below: LockSetName, above: LockSetName])[] = [
+/** Settings of which the first attacker knows all that the second knows, and more. */
+export const orderedSettings: readonly (readonly [below: LockSetName, above: LockSetName])[] = [
   ['DW_Both', 'DW_Fwd'],
   ['DW_Both', 'DW_Rev'],
   ['DW_Both', 'White'],
@@ -54,7 +55,7 @@ export const orderingViolations = (
   }
   const accuracy = (name: LockSetName): number => table[name]!.robust / table[name]!.images
 
-  return pairs.flatMap(([below, above]) => {
+  return orderedSettings.flatMap(([below, above]) => {
     const equal = deterministicReverse && equalWithoutReverseNoise.some(pair => pair[0] === below && pair[1] === above)
     const over = lowerLimit(below, above)
     const under = lowerLimit(above, below)

@@ -1,4 +1,5 @@
 import { grim } from '../../../algorithms/evaluation/statistics/grim.ts'
+import { orderedSettings } from '../../../algorithms/evaluation/statistics/ordering.ts'
 import type { LockSetName } from '../../../algorithms/randomness/lockSets.ts'
 import type { AuditResults, ResultRow } from '../../dwBox/results.ts'
 import { nameOf, pairedComparison, settingOf } from '../../dwBox/summary.ts'
@@ -12,15 +13,6 @@ export const paperNumbers = {
     { label: 'ADDT', DW_Both: '39.16', White: '51.46' },
   ],
 } as const
-
-/** Settings whose attacker knows more, and less. */
-const pairs: readonly (readonly [below: LockSetName, above: LockSetName])[] = [
-  ['DW_Both', 'DW_Fwd'],
-  ['DW_Both', 'DW_Rev'],
-  ['DW_Both', 'White'],
-  ['DW_Fwd', 'White'],
-  ['DW_Rev', 'White'],
-]
 
 /** Every pair of a table is one test: the level of each keeps a table's false alarms at about 5 %. */
 const level = 0.01
@@ -41,7 +33,7 @@ const orderingTable = (rows: readonly ResultRow[]): SectionTable => ({
   caption: 'E14: an attacker who knows more cannot leave more',
   columns: ['Defence', 'Pair', 'Difference', 'Images', 'One-sided p', ''],
   rows: rows.flatMap(row =>
-    pairs.flatMap(([below, above]) => {
+    orderedSettings.flatMap(([below, above]) => {
       const found = orderingP(row, below, above)
       if (!found) return []
       const { p, excess, images } = found

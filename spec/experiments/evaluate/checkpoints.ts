@@ -9,24 +9,14 @@ import { saveSafetensors } from '../../../core/io/files.ts'
 import type { HostTensor } from '../../../core/io/hostTensor.ts'
 import { key } from '../../../core/random/key.ts'
 import { loadDigits } from '../../../experiments/data/digits.ts'
+import { smallUnetConfig } from '../../algorithms/fixtures.ts'
 import { asTensors, randomValues } from '../../models/plainLayers.ts'
 
 /** Small networks with random weights, in files as other programs write them. */
 
 export const classifier: ClassifierNetwork = createWideResNet({ implementation: 'wrn', depth: 10, widenFactor: 1, inChannels: 1 })
 
-export const unetConfig = {
-  _class_name: 'UNet2DModel',
-  sample_size: 8,
-  in_channels: 1,
-  out_channels: 1,
-  block_out_channels: [4, 8],
-  down_block_types: ['DownBlock2D', 'AttnDownBlock2D'],
-  up_block_types: ['AttnUpBlock2D', 'UpBlock2D'],
-  layers_per_block: 1,
-  norm_num_groups: 2,
-  attention_head_dim: null,
-} as const
+const unetConfig = { _class_name: 'UNet2DModel', sample_size: 8, ...smallUnetConfig(1) } as const
 
 export const unet: Unet2d = createUnet2d(unetConfig)
 
