@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { cacheFolder } from '../../core/io/cacheFolder.ts'
 import { FileError } from '../../core/io/fileError.ts'
 import { readFileBytes, toFileError, writeFileAtomic } from '../../core/io/files.ts'
 import type { Progress, ProgressOptions } from '../support/progress.ts'
-import { cacheFolder } from './cacheFolder.ts'
 import { type DownloadOptions, download } from './download.ts'
 import { COMMIT, type HubListing, listModel } from './hubListing.ts'
 

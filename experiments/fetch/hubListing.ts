@@ -1,6 +1,6 @@
+import { CACHE_VARIABLE } from '../../core/io/cacheFolder.ts'
 import { WEIGHTS } from '../evaluate/diffusersFolder.ts'
 import { UserError } from '../support/errors.ts'
-import { CACHE_VARIABLE } from './cacheFolder.ts'
 import type { Digest } from './digest.ts'
 import { networkReason } from './source.ts'
 

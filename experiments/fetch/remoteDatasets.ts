@@ -1,12 +1,12 @@
 import { existsSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { cacheFolder } from '../../core/io/cacheFolder.ts'
 import { readFileBytes, writeFileAtomic } from '../../core/io/files.ts'
 import { gunzip } from '../../core/io/gzip.ts'
 import type { Split } from '../data/imageFolder.ts'
 import { tarFile } from '../data/tar.ts'
 import { UsageError } from '../support/errors.ts'
 import type { Progress, ProgressOptions } from '../support/progress.ts'
-import { cacheFolder } from './cacheFolder.ts'
 import { download } from './download.ts'
 
 /** A file that a publisher gives, and for an archive the files in it that are wanted. */

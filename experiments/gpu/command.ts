@@ -8,8 +8,9 @@ export const doctorCommand = (): Command =>
     .description('show the modes of the gpu backend, check every op on them and measure how fast they are')
     .option('--json', 'print the report as JSON')
     .option('--quick', 'one case per op and no rates')
-    .action(async ({ json, quick = false }: { json?: boolean; quick?: boolean }) => {
-      const report = await doctor({ quick })
+    .option('--tiles', 'measure tiles of products although it takes long: with --quick, or on an adapter that computes on the processor')
+    .action(async ({ json, quick = false, tiles = false }: { json?: boolean; quick?: boolean; tiles?: boolean }) => {
+      const report = await doctor({ quick, tiles })
       process.stdout.write(`${json ? JSON.stringify(report, null, 2) : formatDoctor(report)}\n`)
       if (report.ok) return
       const wrong = report.modes.flatMap(mode =>

@@ -1,9 +1,11 @@
 import { type ComputedBy, createGpu } from '../../core/backends/gpu/gpu.ts'
 import { chooseMode, type GpuMode, gpuModes, missingMode } from '../../core/backends/gpu/modes.ts'
-import { openWebgpu } from '../../core/backends/gpu/webgpu/open.ts'
+import { type OpenWebgpu, openWebgpu } from '../../core/backends/gpu/webgpu/open.ts'
+import { readTuning, tuningPath, writeTuning } from '../../core/backends/gpu/webgpu/tuningFile.ts'
 import { checkOps, type OpCheck } from './checkOps.ts'
 import { type Peak, peakOf } from './peaks.ts'
 import { measureRates, type Rate } from './rates.ts'
+import { type Choice, tune } from './tune.ts'
 
 /** The device of a mode that has one. */
 export interface AdapterReport {
@@ -14,6 +16,15 @@ export interface AdapterReport {
   readonly limits: Readonly<Record<string, number>>
   /** What the card can do at most, where it is known. */
   readonly peak?: Peak
+  readonly tiles: TilesReport
+}
+
+/** How the tiles of matrix products and convolutions are chosen. */
+export interface TilesReport {
+  /** The file with what was measured, now or before. Absent: they are chosen by size alone. */
+  readonly path?: string
+  /** What was measured now. */
+  readonly choices: readonly Choice[]
 }
 
 /** What one mode of the gpu backend offers on this machine. */
@@ -35,19 +46,31 @@ export interface DoctorReport {
   readonly ok: boolean
 }
 
-const describeAdapter = async (mode: GpuMode): Promise<AdapterReport | undefined> => {
+/** Measures and keeps tiles, if that is wanted. */
+const chooseTiles = async (opened: OpenWebgpu, measured: boolean): Promise<TilesReport> => {
+  if (measured) {
+    const { tuning, choices } = await tune(opened)
+    return { path: writeTuning(opened.info, tuning), choices }
+  }
+  return { ...(readTuning(opened.info) && { path: tuningPath(opened.info) }), choices: [] }
+}
+
+const describeAdapter = async (mode: GpuMode, { quick, tiles }: Required<DoctorOptions>): Promise<AdapterReport | undefined> => {
   const opened = mode === 'webgpu' ? await openWebgpu() : undefined
   if (!opened) return undefined
   const { adapter, driver, software, features, limits } = opened
   const peak = peakOf(adapter)
-  return { adapter, driver, software, features, limits, ...(peak && { peak }) }
+  const chosen = await chooseTiles(opened, tiles || !(quick || software))
+  return { adapter, driver, software, features, limits, ...(peak && { peak }), tiles: chosen }
 }
 
 export interface DoctorOptions {
   /** Default: all modes. */
   readonly modes?: readonly GpuMode[]
-  /** One case per op instead of six, and no rates. Default false. */
+  /** One case per op instead of six, and no rates and tiles. Default false. */
   readonly quick?: boolean
+  /** Measures tiles in any case. Default: unless quick, or on an adapter that computes on the processor, which builds kernels slowly. */
+  readonly tiles?: boolean
 }
 
 /** The checks of a mode's ops, with what has computed each. */
@@ -64,17 +87,17 @@ const checkMode = async (mode: GpuMode, quick: boolean): Promise<Pick<Extract<Mo
   return { ops, rates: quick ? [] : await measureRates(backend) }
 }
 
-const examine = async (mode: GpuMode, quick: boolean): Promise<ModeReport> => {
+const examine = async (mode: GpuMode, options: Required<DoctorOptions>): Promise<ModeReport> => {
   const missing = await missingMode(mode)
   if (missing) return { mode, present: false, missing: `${missing.what}; ${missing.remedy}` }
-  const adapter = await describeAdapter(mode)
-  return { mode, present: true, ...(adapter && { adapter }), ...(await checkMode(mode, quick)) }
+  const adapter = await describeAdapter(mode, options)
+  return { mode, present: true, ...(adapter && { adapter }), ...(await checkMode(mode, options.quick)) }
 }
 
 /** Looks at each mode: what it needs when it is missing, else whether its ops are right, what computes them and how fast they are. */
-export const doctor = async ({ modes = gpuModes, quick = false }: DoctorOptions = {}): Promise<DoctorReport> => {
+export const doctor = async ({ modes = gpuModes, quick = false, tiles = false }: DoctorOptions = {}): Promise<DoctorReport> => {
   const reports: ModeReport[] = []
-  for (const mode of modes) reports.push(await examine(mode, quick))
+  for (const mode of modes) reports.push(await examine(mode, { modes, quick, tiles }))
   return {
     best: await chooseMode('best'),
     modes: reports,
@@ -102,11 +125,20 @@ const opLines = (ops: readonly OpCheck[]): string[] => {
   ]
 }
 
-const adapterLines = ({ adapter, driver, software, features, limits }: AdapterReport): string[] => [
+const tileLines = ({ path, choices }: TilesReport): string[] => [
+  `  tiles    ${path === undefined ? 'by size: nothing was measured, which gpu:doctor --tiles does' : `as measured: ${path}`}`,
+  ...choices.map(({ kind, task, tile, usual, gain }) => {
+    const against = tile === usual ? 'as without measuring' : `${gain.toFixed(2)} times as fast as ${usual}`
+    return `  tile     ${kind}, ${task}: ${tile}, ${against}`
+  }),
+]
+
+const adapterLines = ({ adapter, driver, software, features, limits, tiles }: AdapterReport): string[] => [
   `  adapter  ${adapter}${software ? ' (software: computes on the processor)' : ''}`,
   `  driver   ${driver}`,
   `  features ${features.join(', ') || 'none beyond the standard'}`,
   ...Object.entries(limits).map(([name, value]) => `  limit    ${name} ${value}`),
+  ...tileLines(tiles),
 ]
 
 const peakPer = (unit: Rate['unit'], peak: Peak | undefined): number | undefined =>

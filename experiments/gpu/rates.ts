@@ -11,7 +11,7 @@ export interface Rate {
 }
 
 /** One thing to time: a call on tensors that are made before, and how much of the unit it does. */
-interface Task {
+export interface Task {
   readonly name: string
   readonly inputs: readonly (readonly number[])[]
   readonly call: (inputs: readonly Tensor[]) => Tensor
@@ -24,15 +24,15 @@ const perUnit: Readonly<Record<Rate['unit'], number>> = { 'GFLOP/s': 1e9, 'GB/s'
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1)
 
-/** [n, n] times [n, n]. */
-export const gemm = (n: number): Task => ({
-  name: `gemm ${n}`,
+/** [m, n] times [n, n]. */
+export const gemm = (n: number, m = n): Task => ({
+  name: m === n ? `gemm ${n}` : `gemm ${m}x${n} by ${n}`,
   inputs: [
-    [n, n],
+    [m, n],
     [n, n],
   ],
   call: ([a, b]) => a!.matmul(b!),
-  work: 2 * n ** 3,
+  work: 2 * m * n ** 2,
   unit: 'GFLOP/s',
 })
 
@@ -77,7 +77,8 @@ export const copy = (n: number): Task => ({
 
 const repeats = 3
 
-const now = async (call: () => Tensor): Promise<number> => {
+/** Milliseconds until one value of the result is read. */
+export const elapsed = async (call: () => Tensor): Promise<number> => {
   const start = performance.now()
   const first = tidy(() => call().reshape([-1]).slice([0], [1]))
   await first.data()
@@ -85,14 +86,19 @@ const now = async (call: () => Tensor): Promise<number> => {
   return performance.now() - start
 }
 
-/** Median of some calls after one that compiles. */
-export const measure = async ({ name, inputs, call, work, unit }: Task, backend: Backend): Promise<Rate> => {
-  const tensors = inputs.map((shape, i) => {
+/** Uniform values in [-1/2, 1/2). */
+export const makeInputs = ({ inputs }: Task, backend: Backend): Tensor[] =>
+  inputs.map((shape, i) => {
     const values = uniform(foldIn(key(0), i), sizeOf(shape)).map(u => u - 0.5)
     return tensor(values, shape, { backend })
   })
+
+/** Median of some calls after one that compiles. */
+export const measure = async (task: Task, backend: Backend): Promise<Rate> => {
+  const { name, call, work, unit } = task
+  const tensors = makeInputs(task, backend)
   const times: number[] = []
-  for (let i = 0; i <= repeats; i++) times.push(await now(() => call(tensors)))
+  for (let i = 0; i <= repeats; i++) times.push(await elapsed(() => call(tensors)))
   for (const each of tensors) each.dispose()
   const milliseconds = times.slice(1).sort((a, b) => a - b)[Math.floor(repeats / 2)]!
   return { name, milliseconds, perSecond: work / (milliseconds / 1000) / perUnit[unit], unit }
@@ -108,7 +114,7 @@ const series: readonly (readonly Task[])[] = [
 ]
 
 /** A larger size is tried only if by its work it takes less than this: a quarter of a second a call. */
-const patience = 250
+export const patience = 250
 
 /** How fast a backend is at each task, at the largest size that does not take long. */
 export const measureRates = async (backend: Backend): Promise<Rate[]> => {

@@ -1,5 +1,6 @@
 import type { Shape } from '../../shape.ts'
 import type { HostValues } from '../backend.ts'
+import type { Abilities } from './wgsl/abilities.ts'
 
 /** Float32 values on a device. Only the device that made them looks inside. */
 export interface DeviceArray {
@@ -55,6 +56,8 @@ export interface Device {
     inputs: readonly DeviceArray[],
     given: Omit<DispatchArguments, 'into'> & { readonly results: number },
   ) => readonly DeviceArray[]
+  /** What WGSL may use here. */
+  readonly wgsl?: Abilities
 }
 
 /** Which op asked for an array, for errors that come when it has long returned. */

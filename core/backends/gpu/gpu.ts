@@ -9,8 +9,10 @@ import { createHostDevice } from './hostDevice.ts'
 import { kernels } from './kernels.ts'
 import { chooseMode, type GpuMode } from './modes.ts'
 import { viewAs } from './view.ts'
+import { abilitiesOf } from './webgpu/abilities.ts'
 import { openWebgpu } from './webgpu/open.ts'
 import { createWebgpuDevice } from './webgpu/webgpuDevice.ts'
+import type { Abilities } from './wgsl/abilities.ts'
 import { mapViewsAll } from './wgsl/mapViews.ts'
 import { hasWgsl } from './wgsl/wgslKernel.ts'
 import { wgslKernels } from './wgsl/wgslKernels.ts'
@@ -33,6 +35,7 @@ const runKernel = (
   }
   const { launch, dispatch } = launcher
   const result = kernel({
+    ...launcher,
     launch: (...call) => noted(launch(...call)),
     ...(dispatch && { dispatch: (...call) => noted(dispatch(...call)) }),
   })
@@ -51,14 +54,19 @@ const define = (op: AnyOp, inputs: readonly Operand[], attributes: unknown, shap
   return output
 }
 
-const createDevice = async (mode: GpuMode): Promise<GpuDevice> => {
-  if (mode === 'webgpu') return createWebgpuDevice((await openWebgpu())!.device)
+const createDevice = async (mode: GpuMode, abilities?: Abilities): Promise<GpuDevice> => {
+  if (mode === 'webgpu') {
+    const opened = (await openWebgpu())!
+    return createWebgpuDevice(opened.device, abilitiesOf(opened, abilities))
+  }
   return createHostDevice(mode)
 }
 
 export interface GpuOptions {
   /** Whether ops use hand-written WGSL where there is some. Without it gpu.js kernels, which it is checked against, compute. */
   readonly wgsl?: boolean
+  /** What hand-written WGSL uses. Default: what the device has and what was measured on it. */
+  readonly abilities?: Abilities
   /** Told of every op what has computed it. */
   readonly onComputed?: (op: string, by: ComputedBy) => void
 }
@@ -78,10 +86,10 @@ export type ComputedBy = 'WGSL' | 'gpu.js' | 'definition'
  */
 export const createGpu = async (
   mode: GpuMode | 'best',
-  { wgsl = true, onComputed = () => undefined }: GpuOptions = {},
+  { wgsl = true, abilities, onComputed = () => undefined }: GpuOptions = {},
 ): Promise<Backend> => {
   const chosen = await chooseMode(mode)
-  const device = await createDevice(chosen)
+  const device = await createDevice(chosen, abilities)
   const { dispatch } = device.launcher({ description: '', created: new Error() })
   const fuses = wgsl && dispatch !== undefined
   let bytesLive = 0
@@ -123,9 +131,10 @@ export const createGpu = async (
   ) => {
     const kernel = kernelOf(op.kernel ?? op.name)
     if (!kernel) return undefined
-    const { launch, dispatch } = device.launcher(origin)
+    const { launch, dispatch, ...more } = device.launcher(origin)
     let by: ComputedBy = 'WGSL'
     const launcher: Device = {
+      ...more,
       launch: (...call) => {
         by = 'gpu.js'
         return launch(...call)

@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createGpu } from '../../../core/backends/gpu/gpu.ts'
 import { openWebgpu } from '../../../core/backends/gpu/webgpu/open.ts'
-import { createWebgpuDevice } from '../../../core/backends/gpu/webgpu/webgpuDevice.ts'
-import { type Tile, tiledProduct, tiles } from '../../../core/backends/gpu/wgsl/tiledProduct.ts'
-import type { WgslDevice } from '../../../core/backends/gpu/wgsl/wgslKernel.ts'
+import { candidateTiles, columnsOf, fits, type Tile, tileName, usualTiles } from '../../../core/backends/gpu/wgsl/tile.ts'
 import { type Backend, ops, tensor, vjp } from '../../../core/index.ts'
 import { gpuBackendsUnderTest } from '../../support/backends.ts'
 import { expectAllNear } from '../../support/numbers.ts'
@@ -11,28 +9,36 @@ import { expectAllNear } from '../../support/numbers.ts'
 const wave = (length: number, step: number): Float32Array => Float32Array.from({ length }, (_, i) => Math.sin(i * step))
 
 describe.skipIf(!gpuBackendsUnderTest.includes('gpu:webgpu'))('hand-written WGSL', async () => {
-  it.each(tiles)('should multiply matrices of more than a tile in tiles of $threads x $registers, long sums split', async tile => {
-    const device = createWebgpuDevice((await openWebgpu())!.device)
-    const [m, n, k] = [2 * side(tile) - 3, side(tile) + 5, tile.threads === 8 ? 4100 : 37]
-    const [a, b] = [wave(m * k, 0.7), wave(k * n, 0.3)]
-    const launcher = device.launcher({ description: 'product', created: new Error() }) as WgslDevice
-    const product = {
-      batches: 1,
-      m,
-      n,
-      k,
-      left: 'return x0[m * dim.k + k];',
-      right: 'return x1[k * dim.n + n];',
-      leftAlongK: true,
-      rightAlongK: false,
-      place: 'return m * dim.n + n;',
-    }
-    const actual = await device.read(tiledProduct(launcher, product, [device.upload(a), device.upload(b)], tile)!, m * n)
-    const expected = new Float64Array(m * n)
-    for (let i = 0; i < m; i++)
-      for (let l = 0; l < k; l++) for (let j = 0; j < n; j++) expected[i * n + j]! += a[i * k + l]! * b[l * n + j]!
-    expectAllNear(actual, expected, 1e-5)
-  })
+  // A little more than a tile, vectors along each axis or not, long sums in parts. Every tile is in one case, as drivers build slowly.
+  const wide = Math.max(...candidateTiles.map(columnsOf))
+  it.each(
+    [
+      { transposeA: false, transposeB: false, m: 139, n: wide + 4, k: 36 },
+      { transposeA: true, transposeB: true, m: 140, n: wide + 1, k: 40 },
+      { transposeA: true, transposeB: false, m: 130, n: wide + 5, k: 37 },
+      { transposeA: false, transposeB: true, m: 5, n: 9, k: 4100 },
+    ].map((size, part) => ({ ...size, part })),
+  )(
+    'should multiply with the same bits in every tile: $m x $k x $n, transposed $transposeA, $transposeB',
+    async ({ transposeA, transposeB, m, n, k, part }) => {
+      const { limits } = (await openWebgpu())!.device
+      const [a, b] = [wave(m * k, 0.7), wave(k * n, 0.3)]
+      const expected = new Float64Array(m * n)
+      for (let i = 0; i < m; i++)
+        for (let l = 0; l < k; l++)
+          for (let j = 0; j < n; j++)
+            expected[i * n + j]! += a[transposeA ? l * m + i : i * k + l]! * b[transposeB ? j * k + l : l * n + j]!
+      const inTile = async (tile: Tile) => {
+        const backend = await createGpu('webgpu', { abilities: { tileFor: () => tile } })
+        const [x, y] = [tensor(a, transposeA ? [k, m] : [m, k], { backend }), tensor(b, transposeB ? [n, k] : [k, n], { backend })]
+        return ops.matmul(x, y, { transposeA, transposeB }).data()
+      }
+      const smallest = await inTile(usualTiles.at(-1)!)
+      expectAllNear(smallest, expected, 1e-5)
+      const tiles = candidateTiles.filter((tile, i) => i % 4 === part && fits(tile, limits))
+      for (const tile of tiles) expect(await inTile(tile), tileName(tile)).toEqual(smallest)
+    },
+  )
 
   it('should agree with the gpu.js kernels on a strided convolution in groups and on its gradients', async () => {
     const [x, w, bias] = [wave(2 * 6 * 11 * 9, 0.7), wave(10 * 3 * 3 * 3, 0.3), wave(10, 1)]
@@ -50,5 +56,3 @@ describe.skipIf(!gpuBackendsUnderTest.includes('gpu:webgpu'))('hand-written WGSL
     expect(written).not.toEqual(plain)
   })
 })
-
-const side = ({ threads, registers }: Tile): number => threads * registers

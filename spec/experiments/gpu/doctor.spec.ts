@@ -65,7 +65,14 @@ describe('gpu:doctor', () => {
   })
 
   it('should tell adapter, driver, limits and the share of the peak of a card that it knows', () => {
-    const adapter = { adapter: 'NVIDIA H100 PCIe', driver: '555', software: false, features: ['subgroups'], limits: { maxBufferSize: 9 } }
+    const adapter = {
+      adapter: 'NVIDIA H100 PCIe',
+      driver: '555',
+      software: false,
+      features: ['subgroups'],
+      limits: { maxBufferSize: 9 },
+      tiles: { choices: [] },
+    }
     const rates = [{ name: 'gemm 4096', milliseconds: 1, perSecond: 5100, unit: 'GFLOP/s' }] as const
     const ops = [{ op: 'exp', error: 0, ok: true }]
     const on = (peak: ReturnType<typeof peakOf>) =>

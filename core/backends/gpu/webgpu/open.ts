@@ -5,6 +5,8 @@ export interface OpenWebgpu {
   readonly origin: readonly [GPU, GPUAdapter]
   readonly adapter: string
   readonly driver: string
+  /** What the driver tells of the adapter. */
+  readonly info: Readonly<Record<'vendor' | 'architecture' | 'device' | 'description', string>>
   /** Features and limits that decide what kernels may use. */
   readonly features: readonly string[]
   readonly limits: Readonly<Record<string, number>>
@@ -55,6 +57,7 @@ const open = async (): Promise<OpenWebgpu | undefined> => {
     origin: [gpu, adapter],
     adapter: name || architecture || vendor || 'unnamed adapter',
     driver: description,
+    info: { vendor, architecture, device: name, description },
     features: wanted.filter(feature => device.features.has(feature)),
     limits: Object.fromEntries(shownLimits.map(name => [name, device.limits[name]])),
     software: adapter.info.isFallbackAdapter || architecture === 'software' || /llvmpipe|swiftshader/i.test(`${name} ${description}`),

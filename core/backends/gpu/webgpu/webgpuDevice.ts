@@ -1,4 +1,5 @@
 import type { Device, DeviceArray, DispatchArguments, GpuDevice, Origin, Program, Shader } from '../device.ts'
+import type { Abilities } from '../wgsl/abilities.ts'
 import { createBindGroups } from './bindGroups.ts'
 import { createBufferPool } from './bufferPool.ts'
 import { captureArrays, noteCommand, type Recording } from './capture.ts'
@@ -12,9 +13,9 @@ import { translate } from './translate.ts'
 /**
  * Programs and WGSL on a WebGPU device. A launch takes a buffer for its result from the pool and appends to a list of commands;
  * nothing is submitted before the list is long or something is read. Errors that come later reject the reads of
- * whatever was computed from the failed op, and say which op that was.
+ * whatever was computed from the failed op, and say which op that was. `wgsl` is what its kernels may use.
  */
-export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
+export const createWebgpuDevice = (device: GPUDevice, wgsl: Abilities = {}): GpuDevice => {
   const bindGroups = createBindGroups(device)
   const memory = createMemory(device)
   const pool = createBufferPool(memory, () => bindGroups.clear())
@@ -101,6 +102,7 @@ export const createWebgpuDevice = (device: GPUDevice): GpuDevice => {
         addDispatch(origin, { shader, inputs, outputs }, given)
         return outputs
       },
+      wgsl,
     }),
     upload(values) {
       const array = allocate(Math.max(1, values.length), { description: `upload of [${values.length}]`, created: new Error() }, true)

@@ -32,6 +32,7 @@ const sizesOf = (x: Shape, w: Shape, y: Shape, { stride, padding }: Conv2dAttrib
 
 const image = ['dim.height', 'dim.width'] as const
 const result = ['dim.outHeight', 'dim.outWidth'] as const
+const area = result.join(' * ')
 
 /** The image element under a tap of the kernel at an output position; zero in the padding. Needs `b, channel, ky, kx, oy, ox`. */
 const tapped = `let iy = i32(oy * dim.strideY + ky) - i32(dim.top);
@@ -46,13 +47,16 @@ const tapped = `let iy = i32(oy * dim.strideY + ky) - i32(dim.top);
 export const conv2d: WgslKernel<Conv2dAttributes> = (device, [x, w, bias], output, attributes) => {
   const { groups } = attributes
   const [, perGroup, kh, kw] = w!.shape as [number, number, number, number]
+  const weight = '(batch * dim.m + m) * dim.k + k'
   const product = {
+    convolution: 'conv2d' as const,
     batches: groups,
     m: output[1]! / groups,
     n: output[0]! * output[2]! * output[3]!,
     k: perGroup * kh * kw,
     sizes: sizesOf(x!.shape, w!.shape, output, attributes),
-    left: 'return x1[(batch * dim.m + m) * dim.k + k];',
+    left: `return x1[${weight}];`,
+    leftVector: { input: 1, place: weight },
     right: `${splitTaps('k', 'c')} ${splitPositions('n', 'o', result)}
   let channel = batch * dim.perGroup + c;
   ${tapped}`,
@@ -75,6 +79,7 @@ export const conv2dInputGrad: WgslKernel<Conv2dInputGradAttributes> = (device, [
   const [, rows, kh, kw] = w!.shape as [number, number, number, number]
   const perGroup = dy!.shape[1]! / groups
   const product = {
+    convolution: 'conv2dInputGrad' as const,
     batches: groups,
     m: rows,
     n: output[0]! * output[2]! * output[3]!,
@@ -103,14 +108,18 @@ export const conv2dInputGrad: WgslKernel<Conv2dInputGradAttributes> = (device, [
 export const conv2dWeightGrad: WgslKernel<Conv2dWeightGradAttributes> = (device, [x, dy], output, attributes) => {
   const { groups } = attributes
   const [outChannels, perGroup, kh, kw] = output as [number, number, number, number]
+  const positions = dy!.shape[2]! * dy!.shape[3]!
+  const gradient = `(k / (${area}) * dim.outChannels + batch * dim.m + m) * ${area} + k % (${area})`
   const product = {
+    convolution: 'conv2dWeightGrad' as const,
     batches: groups,
     m: outChannels / groups,
     n: perGroup * kh * kw,
-    k: dy!.shape[0]! * dy!.shape[2]! * dy!.shape[3]!,
+    k: dy!.shape[0]! * positions,
     sizes: sizesOf(x!.shape, output, dy!.shape, attributes),
-    left: `let positions = dim.outHeight * dim.outWidth;
-  return x1[(k / positions * dim.outChannels + batch * dim.m + m) * positions + k % positions];`,
+    left: `return x1[${gradient}];`,
+    // Four neighbours must be of one channel of one image.
+    ...(positions % 4 === 0 && { leftVector: { input: 1, place: gradient } }),
     right: `${splitTaps('n', 'c')} ${splitPositions('k', 'o', result)}
   let channel = batch * dim.perGroup + c;
   ${tapped}`,

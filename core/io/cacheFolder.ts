@@ -10,5 +10,5 @@ const userCache = (env: NodeJS.ProcessEnv): string => {
   return platform() === 'darwin' ? join(homedir(), 'Library', 'Caches') : join(homedir(), '.cache')
 }
 
-/** Where fetched models and data are kept: `DBP_CACHE` if set, else `dbp-reference` where the system keeps a user's caches. */
+/** Where fetched models and data, and measurements of this machine, are kept: `DBP_CACHE` if set, else `dbp-reference` where the system keeps a user's caches. */
 export const cacheFolder = (env: NodeJS.ProcessEnv = process.env): string => env[CACHE_VARIABLE] || join(userCache(env), 'dbp-reference')

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { cacheFolder } from '../../../io/cacheFolder.ts'
+import { writeFileAtomic } from '../../../io/files.ts'
+import { isTuning, type Tuning } from '../wgsl/tuning.ts'
+
+/** Of the kernels that are measured: raise it when their text changes, and what was measured before is no longer used. */
+const kernelsVersion = 1
+
+/** What a measurement holds for. */
+export interface TunedAdapter {
+  readonly vendor: string
+  readonly architecture: string
+  readonly device: string
+  /** Names the driver too. */
+  readonly description: string
+}
+
+const keyOf = ({ vendor, architecture, device, description }: TunedAdapter) => ({
+  vendor,
+  architecture,
+  device,
+  description,
+  kernels: kernelsVersion,
+})
+
+/** A file of its own for each adapter, driver and version of the kernels. */
+export const tuningPath = (adapter: TunedAdapter, folder: string = cacheFolder()): string => {
+  const name = createHash('sha256')
+    .update(JSON.stringify(keyOf(adapter)))
+    .digest('hex')
+    .slice(0, 16)
+  return join(folder, 'gpu-tuning', `${name}.json`)
+}
+
+const parse = (text: string, adapter: TunedAdapter): Tuning => {
+  const { key, tuning } = JSON.parse(text)
+  if (JSON.stringify(key) !== JSON.stringify(keyOf(adapter))) throw new Error('it is of another adapter or of other kernels')
+  if (!isTuning(tuning)) throw new Error('it does not hold times of tiles')
+  return tuning
+}
+
+/** What was measured on an adapter. Undefined when nothing was, or when the file is of no use, which `tell` is told in one line. */
+export const readTuning = (
+  adapter: TunedAdapter,
+  tell: (line: string) => void = line => void process.stderr.write(`${line}\n`),
+): Tuning | undefined => {
+  const path = tuningPath(adapter)
+  if (!existsSync(path)) return undefined
+  try {
+    return parse(readFileSync(path, 'utf8'), adapter)
+  } catch (error) {
+    const [why] = String((error as Error)?.message ?? error).split('\n')
+    tell(`gpu: ${path} is ignored: ${why}; npm run gpu:doctor measures anew`)
+    return undefined
+  }
+}
+
+/** Keeps what was measured; gives the file. @throws FileError */
+export const writeTuning = (adapter: TunedAdapter, tuning: Tuning): string => {
+  const path = tuningPath(adapter)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileAtomic(path, `${JSON.stringify({ key: keyOf(adapter), tuning }, null, 2)}\n`)
+  return path
+}
