@@ -1,10 +1,11 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join, posix, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { claims } from '../../spec/claims.ts'
 import { runMutationCheck } from '../mutation/runMutationCheck.ts'
 import { UserError } from '../support/errors.ts'
+import { type OutputFile, outputFile } from '../support/outputFile.ts'
 import { collectProvenance } from '../support/provenance.ts'
 import { auditHtml } from './html.ts'
 import { joinClaims } from './joinClaims.ts'
@@ -23,6 +24,10 @@ const readFolder = (folder: string): SourceFile[] =>
     .sort()
     .map(path => ({ path, text: readFileSync(join(projectRoot, path), 'utf8') }))
 
+/** An option whose default is a folder of the project. */
+const ofProject = (flags: string, description: string, folder: string): Option =>
+  new Option(flags, description).default(join(projectRoot, folder), folder || 'the project folder')
+
 /**
  * `audit`: runs the specs, joins them with claims and code, calibrates the evaluator, and writes AUDIT.md and audit.html; an error when
  * something is amiss. Longer measurements are those that other commands left in the folder of runs.
@@ -31,8 +36,8 @@ export const auditCommand = (): Command =>
   new Command('audit')
     .description('run the specs and write a report of every claim with its code, tests and deviations')
     .option('--reuse <json>', 'take the results of an earlier vitest JSON report instead of running the specs')
-    .option('--runs <folder>', 'where npm start, npm run quirks and --mutate left results', join(projectRoot, 'runs'))
-    .option('--out <folder>', 'where AUDIT.md and audit.html go; their links expect the project folder', projectRoot)
+    .addOption(ofProject('--runs <folder>', 'where npm start, npm run quirks and --mutate left results', 'runs'))
+    .addOption(ofProject('--out <folder>', 'where AUDIT.md and audit.html go; their links expect the project folder', ''))
     .option('--mutate', 'first plant known faults in private copies of the project, each of which a spec must notice')
     .addHelpText(
       'after',
@@ -44,6 +49,7 @@ Examples:
   npm run audit -- --mutate                              with the check that every known fault is noticed`,
     )
     .action(async ({ reuse, runs, out, mutate }: { reuse?: string; runs: string; out: string; mutate?: boolean }) => {
+      const [markdown, html] = ['AUDIT.md', 'audit.html'].map(name => outputFile(join(out, name), '--out')) as [OutputFile, OutputFile]
       const unnoticed = mutate ? await runMutationCheck(projectRoot) : []
       const results = reuse === undefined ? await runSpecs(projectRoot) : reuseReport(resolve(reuse), projectRoot)
       const sources = ['core', 'algorithms', 'experiments'].flatMap(readFolder)
@@ -53,9 +59,8 @@ Examples:
       const seed = results.find(result => result.seed !== undefined)?.seed ?? 0
       const summary = summarise(audit, results, collectProvenance({ seed, backend: 'all' }))
 
-      mkdirSync(out, { recursive: true })
-      writeFileSync(join(out, 'AUDIT.md'), auditMarkdown(audit, summary, more.sections))
-      writeFileSync(join(out, 'audit.html'), auditHtml(audit, summary, more.sections))
+      markdown.write([auditMarkdown(audit, summary, more.sections)])
+      html.write([auditHtml(audit, summary, more.sections)])
       const problems = [...audit.problems, ...unnoticed]
       for (const line of [...problems, ...summaryLines(summary)]) process.stdout.write(`${line}\n`)
       if (problems.length > 0) throw new UserError(`audit: ${problems.length} problems`, 'mend what the lines above say')

@@ -1,5 +1,3 @@
-import { writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { wholeNumber } from '../cli/arguments.ts'
@@ -7,6 +5,7 @@ import { presentBackend, type RunBackend, runBackends } from '../gpu/presentBack
 import { painter } from '../report/ansi.ts'
 import { wrap } from '../report/textLayout.ts'
 import { UsageError, UserError } from '../support/errors.ts'
+import { outputFile } from '../support/outputFile.ts'
 import { createProgress } from '../support/progress.ts'
 import { collectProvenance } from '../support/provenance.ts'
 import { type BenchResults, bench } from './bench.ts'
@@ -19,7 +18,7 @@ import { renderTable } from './table.ts'
 import type { Clock } from './verdict.ts'
 
 interface Options {
-  readonly peers: boolean | readonly string[]
+  readonly peers?: true | readonly string[]
   readonly filter?: readonly string[]
   readonly rounds?: number
   readonly threadCounts?: readonly number[]
@@ -28,9 +27,9 @@ interface Options {
   readonly clock?: Clock
   readonly backend: RunBackend
   readonly limit: number
-  readonly memory?: boolean | readonly number[]
-  readonly quick: boolean
-  readonly json: boolean
+  readonly memory?: true | readonly number[]
+  readonly quick?: true
+  readonly json?: true
   readonly out?: string
 }
 
@@ -101,16 +100,14 @@ const render = ({ results, versions, absent, reference, provenance }: BenchResul
 
 /** The memory of the exact gradient, as JSON and as text. @throws UsageError beside options of timing */
 const runMemory = async (o: Options): Promise<Report> => {
-  const others = (['peers', 'filter', 'rounds', 'threadCounts', 'clock', 'quick'] as const).filter(
-    name => o[name] !== undefined && o[name] !== false,
-  )
+  const others = (['peers', 'filter', 'rounds', 'threadCounts', 'clock', 'quick'] as const).filter(name => o[name] !== undefined)
   if (others.length > 0) {
     const flags = others.map(name => `--${name === 'threadCounts' ? 'thread-counts' : name}`).join(', ')
     throw new UsageError(`--memory times nothing, which ${flags} is for`, 'give one of them')
   }
   const steps = Array.isArray(o.memory) ? o.memory : MEMORY_STEPS
   const backend = await presentBackend(o.backend)
-  const progress = createProgress({ label: 'memory', total: steps.length, unit: 'gradients', silent: o.json })
+  const progress = createProgress({ label: 'memory', total: steps.length, unit: 'gradients', silent: o.json ?? false })
   try {
     const results = await measureMemory({ backend, steps, onSteps: count => progress.advance(1, `${count} steps`) })
     progress.finish()
@@ -121,8 +118,8 @@ const runMemory = async (o: Options): Promise<Report> => {
 }
 
 const runTimes = async (o: Options): Promise<Report> => {
-  const chosen = chooseRows({ filter: o.filter, quick: o.quick })
-  const peers = choosePeers(o.peers)
+  const chosen = chooseRows({ filter: o.filter, quick: o.quick ?? false })
+  const peers = choosePeers(o.peers ?? false)
   const threads = o.threadCounts ?? [o.threads ?? 1]
   if (peers.some(name => name !== 'pytorch')) await installPeers(PEERS_FOLDER)
   const backend = await presentBackend(o.backend)
@@ -137,30 +134,27 @@ const runTimes = async (o: Options): Promise<Report> => {
     leastMs: o.quick ? QUICK.sampleMs : SAMPLE_MS,
     limitMs: 1000 * o.limit,
     peers: PEERS_FOLDER,
-    silent: o.json,
+    silent: o.json ?? false,
   })
   if (OURS in results.absent) throw new UserError(`bench: this project does not run: ${results.absent[OURS]}`, 'try npm test')
   return { json: resultsJson(results), text: `${render(results, threads)}\n` }
 }
 
 const run = async (o: Options): Promise<void> => {
+  const file = o.out === undefined ? undefined : outputFile(o.out, '--out')
   const report = await (o.memory ? runMemory(o) : runTimes(o))
   const json = `${JSON.stringify(report.json, null, 2)}\n`
   process.stdout.write(o.json ? json : report.text)
-  if (o.out === undefined) return
-  try {
-    writeFileSync(o.out, json)
-  } catch (cause) {
-    throw new UserError(`bench: cannot write ${resolve(o.out)} (${(cause as Error).message})`, 'choose another file with --out', { cause })
-  }
-  process.stderr.write(`written to ${join(o.out)}\n`)
+  if (!file) return
+  file.write([json])
+  process.stderr.write(`written to ${o.out}\n`)
 }
 
 /** `bench`: how fast this project is, beside other libraries if asked, and whether it reaches its bars. */
 export const benchCommand = (): Command =>
   new Command('bench')
     .description('time ops and whole models, beside other libraries if asked')
-    .option('--peers [names...]', 'other libraries too, all or those named; installs them once into runs/bench-peers', false)
+    .option('--peers [names...]', 'other libraries too, all or those named; installs them once into runs/bench-peers')
     .option('--filter <texts...>', 'only rows with one of these texts in their title')
     .option('--rounds <n>', `rounds, in each of which everyone is timed once (default: ${ROUNDS})`, wholeNumber(1))
     .option('--thread-counts <list>', 'numbers of threads to compare, such as 1,2 (default: that of --threads, else 1)', threadCounts)
@@ -174,8 +168,8 @@ export const benchCommand = (): Command =>
       `the most memory of the exact gradient through these numbers of reverse steps of the CIFAR-10 UNet (default: ${MEMORY_STEPS.join(' and ')}), and nothing else`,
       stepCounts,
     )
-    .option('--quick', `fewer rows, ${QUICK.rounds} rounds, short samples`, false)
-    .option('--json', 'print the results as JSON', false)
+    .option('--quick', `fewer rows, ${QUICK.rounds} rounds, short samples`)
+    .option('--json', 'print the results as JSON')
     .option('--out <file>', 'write the results as JSON, all samples included')
     .addHelpText(
       'after',

@@ -1,24 +1,10 @@
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
 import type { Command } from 'commander'
 import { chromeTrace } from '../../core/backends/profile/chromeTrace.ts'
-import type { Profile } from '../../core/backends/profile/profile.ts'
-import { UserError } from '../support/errors.ts'
+import { type OutputFile, outputFile } from '../support/outputFile.ts'
 import { startProfiling, stopProfiling } from './session.ts'
 import { profileTable } from './table.ts'
 
 const DEFAULT_FILE = 'runs/trace.json'
-
-const writeTrace = (file: string, profiles: readonly Profile[]): void => {
-  try {
-    mkdirSync(dirname(file), { recursive: true })
-    const descriptor = openSync(file, 'w')
-    for (const piece of chromeTrace(profiles)) writeSync(descriptor, piece)
-    closeSync(descriptor)
-  } catch (cause) {
-    throw new UserError(`--profile: cannot write ${file}, ${(cause as Error).message}`, 'choose another file', { cause })
-  }
-}
 
 /**
  * Adds `--profile [file]` to a command that runs tensors. The command knows nothing of it: the option is taken away before it
@@ -26,7 +12,8 @@ const writeTrace = (file: string, profiles: readonly Profile[]): void => {
  * The workers of the audit measure themselves and send their profiles; trainings that `run --full` starts are not measured.
  */
 export const withProfile = (command: Command): Command => {
-  let file: string | undefined
+  let path = DEFAULT_FILE
+  let trace: OutputFile | undefined
   return command
     .option(
       '--profile [file]',
@@ -35,16 +22,17 @@ export const withProfile = (command: Command): Command => {
     .hook('preAction', () => {
       const options = command.opts<{ profile?: string | true }>()
       if (options.profile === undefined) return
-      file = options.profile === true ? DEFAULT_FILE : options.profile
+      if (options.profile !== true) path = options.profile
+      trace = outputFile(path, '--profile')
       delete options.profile
       startProfiling()
     })
     .hook('postAction', () => {
-      if (file === undefined) return
+      if (!trace) return
       const profiles = stopProfiling()
-      writeTrace(file, profiles)
+      trace.write(chromeTrace(profiles))
       const leftOut = profiles.reduce((sum, profile) => sum + profile.eventsLeftOut, 0)
       const note = leftOut > 0 ? ` (the first calls of each process; ${leftOut} more are in the table only)` : ''
-      process.stderr.write(`\n${profileTable(profiles)}trace: ${file}${note}\n`)
+      process.stderr.write(`\n${profileTable(profiles)}trace: ${path}${note}\n`)
     })
 }

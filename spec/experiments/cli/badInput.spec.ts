@@ -140,3 +140,15 @@ describe('a training that has no place', () => {
     )
   })
 })
+
+it.each<[string, string[]]>([
+  ['bench', ['--quick', '--out']],
+  ['audit', ['--reuse', 'absent.json', '--out']],
+  ['run', ['--profile']],
+])('should say that a result cannot be written before it is computed: %s', async (command, words) => {
+  expect(await refused(1, command, ...words, '/dev/null/x')).toMatch(
+    /^--(out|profile): cannot write \/dev\/null\/x.* \(E[A-Z]+: .*\); choose another place with --(out|profile)\n$/,
+  )
+  // A folder where a file is wanted; audit wants a folder.
+  if (command !== 'audit') expect(await refused(1, command, ...words, folder)).toMatch(/\(it is a folder\); choose another place/)
+})
