@@ -4,7 +4,7 @@ import { wholeNumber } from '../cli/arguments.ts'
 import { commandLine } from '../cli/commandLine.ts'
 import { presentBackend, runBackends } from '../gpu/presentBackend.ts'
 import { watchInterrupt } from '../support/interrupt.ts'
-import { defaultWeights, trainDigits } from './train.ts'
+import { defaultWeights, trainDigits, trainingNames } from './train.ts'
 
 /** `train`: makes the weights of a preset from scratch. */
 export const trainCommand = (): Command =>
@@ -15,7 +15,7 @@ export const trainCommand = (): Command =>
     .addOption(new Option('--preset <name>', 'data and networks').choices(['digits']).default('digits'))
     .option('--seed <n>', 'seed of initialisation, batches and noise', wholeNumber(0), 0)
     .option('--out <folder>', 'where weights and checkpoints are written', 'runs/train-digits')
-    .option('--only <names...>', 'fine-tunings to make', [...defaultWeights])
+    .option('--only <names...>', `fine-tunings to make: ${trainingNames.join(', ')}`, [...defaultWeights])
     .option('--suffix <text>', 'appended to the names of the diffusion weights, to keep another seed beside the first')
     .addOption(new Option('--backend <name>', 'what computes').choices(runBackends).default('cpu'))
     .option('--quiet', 'no progress bar')
@@ -26,6 +26,7 @@ Examples:
   npm run train -- --preset digits                       the weights that npm start uses
   npm run train -- --preset digits --out my-weights      into another folder; then: npm start -- --weights my-weights
   npm run train -- --preset digits --only random-order   a control
+  npm run train -- --preset digits --only linf           ADDT without RBGM; npm run quality compares it
   npm run train -- --seed 1 --suffix=-seed1 --only vanilla addt-scaled   another training seed`,
     )
     .action(async ({ preset, seed, out, only, suffix, backend: named, quiet }) => {

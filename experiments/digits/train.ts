@@ -82,13 +82,17 @@ const train = async <T extends Trainee>(o: TrainOptions, job: TrainingJob<T>): P
   }
 }
 
-/** The named fine-tunings of this seed. @throws UsageError on a name there is none of */
+/** Every training that `--only` may name. */
+export const trainingNames: readonly string[] = diffusionJobs(0).map(({ name }) => name)
+
+/** The named fine-tunings of this seed. @throws UsageError on a name there is none of, or a suffix that fits no file name */
 const chooseJobs = ({ seed, suffix, only }: TrainOptions): { base: DiffusionJob; fineTunings: DiffusionJob[] } => {
-  const names = diffusionJobs(seed).map(({ name }) => name)
-  const unknown = only.find(name => !names.includes(name))
-  if (unknown !== undefined) throw new UsageError(`--only: there is no training "${unknown}"`, `choose from ${names.join(', ')}`)
+  const unknown = only.find(name => !trainingNames.includes(name))
+  if (unknown !== undefined) throw new UsageError(`--only: there is no training "${unknown}"`, `choose from ${trainingNames.join(', ')}`)
+  if (suffix !== undefined && !/^[\w.-]*$/.test(suffix))
+    throw new UsageError(`--suffix is ${JSON.stringify(suffix)}`, 'use letters, digits, ".", "_" and "-" only, as it ends names of files')
   const [base, ...rest] = diffusionJobs(seed, suffix) as [DiffusionJob, ...DiffusionJob[]]
-  return { base, fineTunings: rest.filter((_, i) => only.includes(names[i + 1]!)) }
+  return { base, fineTunings: rest.filter((_, i) => only.includes(trainingNames[i + 1]!)) }
 }
 
 const makeFolder = (folder: string): void => {

@@ -71,7 +71,9 @@ export const qualityCommand = (): Command =>
   new Command('quality')
     .description('image quality of the diffusion models (FID, inception score, distances to the originals), and the cost of purification')
     .option('--models <names...>', 'weights to compare', ['base', 'vanilla', 'addt-paper', 'addt-scaled'])
-    .option('--weights <folders...>', 'folders searched for weights', [shippedWeights])
+    .addOption(
+      new Option('--weights <folders...>', 'folders searched for weights').default([shippedWeights], 'those that come with the project'),
+    )
     .option('--images <n>', 'images of each set, at most 500; FID falls with their number', wholeNumber(65), 500)
     .option('--t-star <share>', 'share of the diffusion time at which purification starts', number, 0.15)
     .option('--steps <n>', 'reverse steps of the purifier', wholeNumber(1), 5)
@@ -91,7 +93,7 @@ Fine-tunings saw low timesteps only; when sampling, base takes the others.
 
 Examples:
   npm run quality
-  npm run quality -- --models vanilla addt-scaled linf --weights my-weights experiments/digits/weights
+  npm run quality -- --models vanilla addt-scaled linf --weights experiments/digits/weights runs/train-digits   linf by train --only linf
   npm run quality -- --sampler ddpm --sample-steps 1000 --images 200 --json`,
     )
     .action(run)

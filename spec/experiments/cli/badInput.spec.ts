@@ -50,6 +50,7 @@ describe('a command line that cannot be obeyed', () => {
     ['train --backend cuda', /Allowed choices are cpu, reference, gpu, gpu:webgpu, /],
     ['parity spec/golden --backend cuda', /Allowed choices are cpu, reference, gpu, gpu:webgpu, /],
     ['train --seed -1', /Use a whole number of at least 0\./],
+    ['train --suffix a/b', /^--suffix is "a\/b"; use letters, digits, /],
     ['train --only vanila', /^--only: there is no training "vanila"; choose from base/],
   ])('should end with exit code 2 and one line: %s', async (line, message) => {
     expect(await refused(2, ...line.split(' '))).toMatch(message)
