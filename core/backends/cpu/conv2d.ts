@@ -1,6 +1,7 @@
 import type { CpuKernel } from './kernel.ts'
 import { directForward, directInputGrad, directWeightGrad } from './wasm/convDirect.ts'
 import type { ConvGeometry } from './wasm/convPlan.ts'
+import { isPointwise, pointwiseForward, pointwiseInputGrad, pointwiseWeightGrad } from './wasm/convPointwise.ts'
 import { isExactArithmetic } from './wasm/link.ts'
 import type { WinogradSize } from './wasm/winograd.ts'
 import { winogradConvolution } from './wasm/winogradConvolution.ts'
@@ -143,7 +144,7 @@ export const conv2d: CpuKernel<Conv2dAttributes> = (heap, [x, w, bias], output, 
   const variant = variantOf(g, attributes)
   const operands = { source: x.pointer, weight: w.pointer, bias: bias?.pointer ?? 0 }
   if (variant) winogradConvolution(heap, variant, forwardSize(g, x.shape[0]), { ...operands, result: output.pointer, adjoint: false })
-  else directForward(heap, g, x.shape[0], { ...operands, output: output.pointer })
+  else (isPointwise(g) ? pointwiseForward : directForward)(heap, g, x.shape[0], { ...operands, output: output.pointer })
   return true
 }
 
@@ -160,7 +161,7 @@ export const conv2dInputGrad: CpuKernel<Conv2dAttributes & { readonly inputShape
   const operands = { source: dy.pointer, weight: w.pointer }
   const result = { ...operands, bias: 0, result: output.pointer, adjoint: true }
   if (variant) winogradConvolution(heap, variant, adjointSize(g, dy.shape[0]), result)
-  else directInputGrad(heap, g, dy.shape[0], { ...operands, output: output.pointer })
+  else (isPointwise(g) ? pointwiseInputGrad : directInputGrad)(heap, g, dy.shape[0], { ...operands, output: output.pointer })
   return true
 }
 
@@ -176,6 +177,6 @@ export const conv2dWeightGrad: CpuKernel<Conv2dAttributes & { readonly weightSha
   const variant = variantOf(g, attributes)
   const operands = { x: x.pointer, dy: dy.pointer, dw: output.pointer }
   if (variant) winogradWeightGrad(heap, variant, forwardSize(g, x.shape[0]), operands)
-  else directWeightGrad(heap, g, x.shape[0], operands)
+  else (isPointwise(g) ? pointwiseWeightGrad : directWeightGrad)(heap, g, x.shape[0], operands)
   return true
 }

@@ -77,6 +77,10 @@ describe('cpu conv2d, directly', () => {
     ['an asymmetric padding with stride two', { stride: [2, 2], padding: [0, 1, 0, 1], batch: 9 }],
     ['a 1x1 kernel read in place', { kernel: [1, 1], padding: [0, 0, 0, 0], inChannels: 12, batch: 7 }],
     ['a 1x1 kernel with stride two, whose gradient has pixels no tap reaches', { kernel: [1, 1], padding: [0, 0, 0, 0], stride: [2, 2] }],
+    [
+      'a 1x1 kernel on an odd number of pixels and more channels than a block',
+      { kernel: [1, 1], padding: [0, 0, 0, 0], size: [9, 9], inChannels: 300 },
+    ],
     ['1x1 images', { size: [1, 1], batch: 11 }],
     ['more taps than a block', { inChannels: 70, size: [4, 4], outChannels: 6 }],
     ['more pixels than a block', { size: [20, 24], batch: 1 }],

@@ -29,6 +29,7 @@ const cases: readonly (readonly [string, Partial<ConvCase>])[] = [
   ['3x3 with stride two', { stride: [2, 2], inChannels: 40, padding: [0, 1, 0, 1] }],
   ['1x1', { ...plain, size: [12, 12], inChannels: 12 }],
   ['1x1 with stride two', { ...plain, stride: [2, 2] }],
+  ['1x1 of one image with many filters', { ...plain, batch: 1, size: [20, 17], inChannels: 20, outChannels: 40 }],
   ['groups', { groups: 3, stride: [2, 1] }],
 ]
 
@@ -47,6 +48,7 @@ const exactBits = [
   'ff41f4365e550aff',
   'ea0fe8cfbcc9cc12',
   '9e5e0fe9915c0927',
+  '055159cbd363ddbd',
   'eb5d61f7343c8e32',
 ]
 

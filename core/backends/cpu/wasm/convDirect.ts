@@ -1,18 +1,12 @@
 import type { Heap } from '../heap.ts'
 import { divide, onThreads } from '../threads/onThreads.ts'
 import type { ModuleBuilder } from './assembler.ts'
+import { blockLength, blockPixels, blockTaps, eachBlockOf, multiplyAddsPerNanosecond, rowParts } from './convBlocks.ts'
 import { buildConvGather } from './convGather.ts'
 import { type ConvGeometry, type ConvPhase, type ConvPlan, forwardPlan, inputGradPlan, type Offsets } from './convPlan.ts'
 import { carve, put, remember } from './convScratch.ts'
 import { buildGemm, edgeBytes } from './gemm.ts'
 import { type BuildOptions, type Linked, link } from './link.ts'
-
-/** Pixels and taps per block: 288 KiB packed, which stays in the second-level cache. */
-const blockPixels = 256
-const blockTaps = 288
-
-/** For the estimate of how long a call takes. */
-const multiplyAddsPerNanosecond = 20
 
 const build = (m: ModuleBuilder, options: BuildOptions): void => {
   buildGemm(m, options)
@@ -23,9 +17,6 @@ const rememberPlan = remember<ConvPlan>()
 
 const cachedPlan = (make: typeof forwardPlan, g: ConvGeometry, images: number): ConvPlan =>
   rememberPlan(`${make.name} ${images} ${Object.values(g).join()}`, () => make(g, images))
-
-/** Splits `count` into the fewest blocks of at most `limit`, about equally long and multiples of eight. */
-const blockLength = (count: number, limit: number) => Math.ceil(count / Math.ceil(count / limit) / 8) * 8
 
 /** Offsets of `rows` rows `pitch` floats apart, completed to whole strips by the last row. */
 const rowOffsets = (rows: number, pitch: number) =>
@@ -72,10 +63,6 @@ export interface ConvOperands {
   readonly output: number
 }
 
-/** Rows per unit of work where there are too few blocks of pixels for all threads; a multiple of four. */
-const unitRows = 16
-const manyBlocks = 16
-
 /** One phase of a plan for `batch` images, a multiple of `plan.images`. */
 const runPhase = (heap: Heap, plan: ConvPlan, phase: ConvPhase, batch: number, groups: number, operands: ConvOperands): void => {
   const linked = link(heap, 'conv', build)
@@ -84,10 +71,9 @@ const runPhase = (heap: Heap, plan: ConvPlan, phase: ConvPhase, batch: number, g
   const strips = Math.ceil(plan.rows / 4)
   const pixelBlocks = Math.ceil(pixels.length / blockPixels)
   const blocks = (batch / plan.images) * groups * pixelBlocks
-  // The parts of a block pack the same pixels again if different threads compute them.
-  const parts = blocks >= manyBlocks ? 1 : Math.ceil(plan.rows / unitRows)
+  const parts = rowParts(blocks, plan.rows)
   const nanoseconds = ((batch / plan.images) * groups * plan.rows * pixels.length * k) / multiplyAddsPerNanosecond
-  const shares = divide(heap, { units: blocks * parts, nanoseconds })
+  const shares = divide(heap, { units: blocks * parts.parts, nanoseconds })
   const packShares = divide(heap, { units: strips * groups, nanoseconds: 4 * strips * groups * k })
   const sizes = [16 * strips * k * groups, 4 * taps.table.length, 4 * taps.table.length, 4 * pixels.table.length, 4 * pixels.table.length]
   const perShare = [4 * blockPixels * blockTaps, 16 * strips * blockPixels, edgeBytes, 4 * paddedFloats(plan)]
@@ -119,7 +105,6 @@ const runPhase = (heap: Heap, plan: ConvPlan, phase: ConvPhase, batch: number, g
   })
   const groupSource = 4 * (plan.sourceChannels / groups) * plan.padded.height * plan.padded.width
   const depth = blockLength(k, blockTaps)
-  const partRows = parts === 1 ? plan.rows : unitRows
   /** Rows `first` to `first + rows` of the pixels from j on, of the images at n and of group g. */
   const block = (
     wasm: Linked,
@@ -141,11 +126,10 @@ const runPhase = (heap: Heap, plan: ConvPlan, phase: ConvPhase, batch: number, g
     const scatter = outputs.consecutive ? wasm.scatterlanes : wasm.scattersingle
     scatter(output, products, outputsAt + 4 * j, bias, rows, columns, 4 * plan.outputPlane, 4 * blockPixels, operands.bias ? 4 : 0)
   }
-  onThreads(linked, shares, (wasm, { index, first, end }) => {
+  onThreads(linked, shares, (wasm, share) => {
+    const { index } = share
     let [n, source] = [-1, 0]
-    for (let unit = first; unit < end; ) {
-      const [at, part] = [Math.floor(unit / parts), unit % parts]
-      const count = Math.min(parts - part, end - unit)
+    eachBlockOf(share, parts, (at, first, rows) => {
       const g = Math.floor(at / pixelBlocks) % groups
       const image = Math.floor(at / (pixelBlocks * groups)) * plan.images
       if (image !== n) {
@@ -153,11 +137,8 @@ const runPhase = (heap: Heap, plan: ConvPlan, phase: ConvPhase, batch: number, g
         const images = operands.source + 4 * n * plan.sourceChannels * plan.sourceHeight * plan.sourceWidth
         source = withBorder(wasm, plan, images, places[4 * index + 3])
       }
-      const row = part * partRows
-      const rows = Math.min(plan.rows, row + count * partRows) - row
-      block(wasm, { n, g, j: (at % pixelBlocks) * blockPixels, source, first: row, rows, index })
-      unit += count
-    }
+      block(wasm, { n, g, j: (at % pixelBlocks) * blockPixels, source, first, rows, index })
+    })
   })
 }
 
