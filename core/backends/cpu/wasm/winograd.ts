@@ -2,6 +2,7 @@ import type { Heap } from '../heap.ts'
 import type { ModuleBuilder } from './assembler.ts'
 import { emitCopyPlanes } from './convGather.ts'
 import { buildGemm } from './gemm.ts'
+import { buildGemmHalfPanel } from './gemmHalfPanel.ts'
 import { type BuildOptions, type Linked, link } from './link.ts'
 import { emitFilter, emitFilterAdjoint, filterScratchBytes } from './winogradFilter.ts'
 import { emitTileOutput, emitTileOutputAdjoint } from './winogradOutput.ts'
@@ -29,6 +30,7 @@ const emitShared = (m: ModuleBuilder, options: BuildOptions, variant: WinogradVa
 export const linkWinograd = (heap: Heap, variant: WinogradVariant): Linked =>
   link(heap, `winograd ${variant.name}`, (m, options) => {
     emitShared(m, options, variant)
+    buildGemmHalfPanel(m, options)
     emitTileOutput(m, options.fma, variant)
     for (const flipped of [false, true]) emitFilter(m, options.fma, { variant, flipped })
   })
@@ -46,7 +48,7 @@ export const gapBytes = 64
 export const scratchBytes = Math.max(tileScratchBytes, filterScratchBytes)
 
 /** Tiles per block: enough that the filters, which every block reads from beyond the second-level cache, are worth it. */
-const blockTiles = 64
+const blockTiles = (sources: number): number => (sources >= 256 ? 128 : 64)
 /** No more tiles than this are one block. */
 const fewTiles = 128
 
@@ -66,7 +68,7 @@ export const tileBlocks = (
   variant: WinogradVariant,
 ): { blocks: TileBlock[]; length: number; images: number; restImages: number } => {
   const perImage = tilesPerImage(size, variant)
-  const length = size.images * perImage <= fewTiles ? size.images * perImage : blockTiles
+  const length = size.images * perImage <= fewTiles ? size.images * perImage : blockTiles(size.sources)
   const images = Math.max(1, Math.min(size.images, Math.floor(length / perImage)))
   const blocks: TileBlock[] = []
   for (let firstImage = 0; firstImage < size.images; firstImage += images) {

@@ -45,7 +45,7 @@ export const winogradConvolution = (heap: Heap, variant: WinogradVariant, whole:
   const frequencies = variant.size ** 2
   const { blocks, length, images, restImages } = tileBlocks(whole, variant)
   const few = blocks.length === 1
-  const filterRows = 4 * Math.max(1, Math.floor(filterBudgetBytes / (16 * frequencies * sources)))
+  const filterRows = 8 * Math.max(1, Math.floor(filterBudgetBytes / (32 * frequencies * sources)))
   const channels = Math.min(few ? filterRows : blockChannels, 4 * Math.ceil(results / 4))
   const filterPitch = 4 * (few ? channels : 4 * Math.ceil(results / 4)) * sources + gapBytes
   const blockColumns = 8 * Math.ceil(length / 8)
@@ -99,7 +99,7 @@ export const winogradConvolution = (heap: Heap, variant: WinogradVariant, whole:
     const weight = gathers ? gathered + 36 * sources * first : o.weight + first * rowPitch
     transform(to, weight, rows, sources, rowPitch, columnPitch, filterPitch, scratch)
   }
-  const groupsOf = ({ tiles }: TileBlock) => 2 * Math.ceil(tiles / 8)
+  const groupsOf = ({ tiles }: TileBlock) => Math.ceil(tiles / 4)
   const transformTiles = (
     wasm: Linked,
     block: TileBlock,
@@ -118,9 +118,16 @@ export const winogradConvolution = (heap: Heap, variant: WinogradVariant, whole:
     const { products, edge, scratch } = share
     const padded = 4 * Math.ceil(rows / 4)
     const count = groupsOf(block)
+    const panels = Math.floor(count / 2)
     const pitches = [frequencies, filterPitch, sourcePitch, productPitch]
-    const strides = [16 * sources, 32 * sources, 32 * padded, 32]
-    wasm.gemmFewPanels(filters, tiles, products, padded, 4 * count, sources, ...strides, 0, edge, ...pitches)
+    if (panels > 0) {
+      const strides = [16 * sources, 32 * sources, 32 * padded, 32]
+      wasm.gemmFewPanels(filters, tiles, products, padded, 8 * panels, sources, ...strides, 0, edge, ...pitches)
+    }
+    if (count % 2 === 1) {
+      const [from, into] = [tiles + 32 * sources * panels, products + 32 * padded * panels]
+      wasm.gemmHalfPanel(filters, from, into, padded, sources, 16 * sources, 32, ...pitches)
+    }
     const to = o.result + (block.firstImage * results + first) * outPlaneBytes
     const table = (block.rest ? outputsRest : outputs) + block.firstTile * outputTableInts
     const [bias, biasPitch] = o.bias ? [o.bias + 4 * first, 4] : [zero, 0]

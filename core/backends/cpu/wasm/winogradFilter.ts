@@ -5,6 +5,8 @@ import { storeEach } from './winogradTiles.ts'
 import { F4, type WinogradGradientVariant, type WinogradVariant } from './winogradTransform.ts'
 
 const taps = 9
+/** Columns of a block where the taps are flipped. */
+const columnBlock = 16
 
 /** Bytes of scratch of the filter transforms: nine taps and the half-transformed values. */
 export const filterScratchBytes = 16 * (taps + 3 * F4.size)
@@ -15,7 +17,7 @@ export const filterScratchBytes = 16 * (taps + 3 * F4.size)
  * rows, to[frequency][strip][column][4]. Rows that complete the last strip repeat the last row; their results are not used.
  *
  * Flipped reads the taps backwards, for the input gradient. There columns are far apart and rows are neighbours, so it goes
- * through all strips with four columns, which fill a cache line of each frequency, before the next four.
+ * through all strips with a block of columns, whose pages the processor can keep at hand, before the next block.
  */
 export const emitFilter = (m: ModuleBuilder, fma: boolean, { variant, flipped }: { variant: WinogradVariant; flipped: boolean }) =>
   m.function(
@@ -58,7 +60,7 @@ export const emitFilter = (m: ModuleBuilder, fma: boolean, { variant, flipped }:
       f.get(columns).i32(4).op('i32Shl').set(stripPitch).get(to).set(begin)
       f.loop(() => {
         f.get(columns).set(count)
-        if (flipped) f.get(columns).i32(4).get(columns).i32(4).op('i32LtS').op('select').set(count)
+        if (flipped) f.get(columns).i32(columnBlock).get(columns).i32(columnBlock).op('i32LtS').op('select').set(count)
         f.get(weight).set(block).get(rows).set(rowsLeft).get(to).set(strip)
         f.loop(() => {
           f.get(block).set(from[0])
