@@ -33,12 +33,12 @@ export const buildGemmHalfPanel = (m: ModuleBuilder, { fma }: BuildOptions) =>
         f.get(b).set(panel).get(k).i32(4).op('i32Shl').get(strips[0]).op('i32Add').set(end)
         for (const sum of sums.flat()) f.f32x4(0).set(sum)
         f.loop(() => {
-          strips.forEach((strip, i) => f.get(strip).mem('v128Load').set(fourRows[i]))
+          for (const [i, strip] of strips.entries()) f.get(strip).mem('v128Load').set(fourRows[i])
           for (let column = 0; column < halfColumns; column++) {
             f.get(panel)
               .mem('v128Load32Splat', 4 * column)
               .set(splat)
-            fourRows.forEach((a, i) => emitMultiplyAdd(f, fma, { a, b: splat, accumulator: sums[i][column] }))
+            for (const [i, a] of fourRows.entries()) emitMultiplyAdd(f, fma, { a, b: splat, accumulator: sums[i][column] })
           }
           f.increment(panel, 32)
           for (const strip of strips) f.increment(strip, 16)
