@@ -1,6 +1,5 @@
 import { type Tensor, tidy } from '../../core/index.ts'
-import { type BatchNormOptions, batchNorm, type Conv2dLayerOptions, conv2dLayer, dropout, linear, scope } from '../../core/nn/index.ts'
-import { foldIn } from '../../core/random/key.ts'
+import { type BatchNormOptions, batchNorm, type Conv2dLayerOptions, conv2dLayer, layerDropout, linear, scope } from '../../core/nn/index.ts'
 import type { ClassifierOptions } from './classifierNetwork.ts'
 import type { Parameters } from './types.ts'
 
@@ -30,6 +29,6 @@ export const forwardPass = (params: Parameters, { train = false, dropoutKey }: C
     },
     linear: (x, name) => linear(x, parameters.at(name)),
     block: layers => (train ? layers() : tidy(layers)),
-    dropout: (x, probability, name) => (train && dropoutKey && probability > 0 ? dropout(x, probability, foldIn(dropoutKey, name)) : x),
+    dropout: (x, probability, name) => layerDropout(x, name, { key: train ? dropoutKey : undefined, probability }),
   }
 }

@@ -7,10 +7,6 @@ export type DropoutKey = Key | readonly Key[]
 
 const isOnePerImage = (key: DropoutKey): key is readonly Key[] => typeof key[0] !== 'number'
 
-/** The key of one layer: each layer folds its name in. */
-export const layerDropoutKey = (key: DropoutKey, layer: string): DropoutKey =>
-  isOnePerImage(key) ? key.map(own => foldIn(own, layer)) : foldIn(key, layer)
-
 /**
  * Sets each element to zero with the given probability and divides the others by 1 - probability (Srivastava et al. 2014).
  * The mask depends on the key alone; image i of a batch gets the same mask in a longer batch. x: [batch, ...].
@@ -22,6 +18,18 @@ export const dropout = (x: Tensor, probability: number, key: DropoutKey): Tensor
   }
   if (probability === 0) return x
   return x.mul(tensor(maskOf(x, probability, key), x.shape, { backend: x.backend }))
+}
+
+export interface LayerDropoutOptions {
+  /** Of the whole network; undefined outside training, where nothing is dropped. */
+  readonly key: DropoutKey | undefined
+  readonly probability: number
+}
+
+/** Dropout of one layer of a network: its name is folded into the key, so that layers have masks of their own. */
+export const layerDropout = (x: Tensor, layer: string, { key, probability }: LayerDropoutOptions): Tensor => {
+  if (key === undefined) return x
+  return dropout(x, probability, isOnePerImage(key) ? key.map(own => foldIn(own, layer)) : foldIn(key, layer))
 }
 
 const maskOf = (x: Tensor, probability: number, key: DropoutKey): Float64Array => {

@@ -5,7 +5,7 @@ export { type BatchNormOptions, type BatchNormResult, batchNorm } from './batchN
 export { checkParameters } from './checkParameters.ts'
 export { type Conv2dLayerOptions, conv2dLayer } from './conv2dLayer.ts'
 export { crossEntropy, meanCrossEntropy, oneHot } from './crossEntropy.ts'
-export { type DropoutKey, dropout, layerDropoutKey } from './dropout.ts'
+export { type DropoutKey, dropout, layerDropout } from './dropout.ts'
 export { type GroupNormLayerOptions, groupNormLayer } from './groupNormLayer.ts'
 export { constantOf, type Initialiser, initialise, kaimingUniform, normalWith, uniformWithin, xavierUniform } from './init.ts'
 export { layerNorm } from './layerNorm.ts'

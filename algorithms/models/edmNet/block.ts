@@ -3,6 +3,7 @@ import {
   attention,
   conv2dLayer,
   convShapes,
+  layerDropout,
   linear,
   linearShapes,
   normShapes,
@@ -12,7 +13,7 @@ import {
 import { conditionedNorm } from '../conditionedNorm.ts'
 import { downsampleFir, upsampleFir } from '../firResample.ts'
 import type { EdmNetConfig } from './config.ts'
-import { type EdmContext, layerDropout, norm, normOptions } from './context.ts'
+import { type EdmContext, norm, normOptions } from './context.ts'
 import { styleOf } from './style.ts'
 
 /** One block of the network. */
@@ -89,7 +90,10 @@ export const block = (x: Tensor, plan: BlockPlan, { parameters, context }: { par
     ...normOptions(hidden, config),
     adaptive: styleOf(config).adaptive,
   })
-  const second = conv2dLayer(layerDropout(conditioned, own, context), own.at('conv1'))
+  const second = conv2dLayer(
+    layerDropout(conditioned, own.path, { key: context.dropoutKey, probability: context.config.dropout }),
+    own.at('conv1'),
+  )
   const shortcut = shortcutOf(plan, config) === 'projected' ? conv2dLayer(resampled(x), own.at('skip')) : resampled(x)
   const output = sum(second, shortcut)
   return plan.heads > 0 ? sum(attended(output, own, { heads: plan.heads, config }), output) : output

@@ -1,6 +1,6 @@
 import type { Tensor } from '../../../core/index.ts'
-import { dropout, groupNormLayer, type Scope } from '../../../core/nn/index.ts'
-import { foldIn, type Key } from '../../../core/random/key.ts'
+import { groupNormLayer, type Scope } from '../../../core/nn/index.ts'
+import type { Key } from '../../../core/random/key.ts'
 import type { EdmNetConfig } from './config.ts'
 import { styleOf } from './style.ts'
 
@@ -12,10 +12,6 @@ export interface EdmContext {
   /** Present in training; each layer folds its own name into it. */
   readonly dropoutKey: Key | undefined
 }
-
-/** Dropout of one layer, nothing without a key. */
-export const layerDropout = (x: Tensor, layer: Scope, { config, dropoutKey }: EdmContext): Tensor =>
-  dropoutKey && config.dropout > 0 ? dropout(x, config.dropout, foldIn(dropoutKey, layer.path)) : x
 
 /** Group norm of the origin: groups of four channels or more, at most 32 groups. */
 export const normOptions = (x: Tensor, config: EdmNetConfig): { readonly groups: number; readonly epsilon: number } => ({

@@ -4,8 +4,8 @@ import {
   avgPool2d,
   conv2dLayer,
   convShapes,
-  dropout,
   groupNormLayer,
+  layerDropout,
   linear,
   linearShapes,
   normShapes,
@@ -13,7 +13,7 @@ import {
   type Scope,
   upsampleNearest2x,
 } from '../../../core/nn/index.ts'
-import { foldIn, type Key } from '../../../core/random/key.ts'
+import type { Key } from '../../../core/random/key.ts'
 import { conditionedNorm } from '../conditionedNorm.ts'
 import { GROUPS, type GuidedUnetConfig } from './config.ts'
 import type { Layer } from './plan.ts'
@@ -78,7 +78,7 @@ const residual = (x: Tensor, own: Scope, { layer, context }: { layer: Residual; 
   const hidden = conv2dLayer(resampled(activated, layer.resample), own.at('in_layers.2'))
   const time = linear(context.timeFeatures, own.at('emb_layers.1'))
   const conditioned = conditionedNorm(hidden, time, own.at('out_layers.0'), { ...NORM, adaptive: config.use_scale_shift_norm })
-  const kept = dropoutKey && config.dropout > 0 ? dropout(conditioned, config.dropout, foldIn(dropoutKey, own.path)) : conditioned
+  const kept = layerDropout(conditioned, own.path, { key: dropoutKey, probability: config.dropout })
   const straight = resampled(x, layer.resample)
   const shortcut = layer.inputs === layer.outputs ? straight : conv2dLayer(straight, own.at('skip_connection'))
   return shortcut.add(conv2dLayer(kept, own.at('out_layers.3')))

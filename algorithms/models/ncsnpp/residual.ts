@@ -1,9 +1,9 @@
 import type { Tensor } from '../../../core/index.ts'
-import { conv2dLayer, convShapes, dropout, layerDropoutKey, linear, linearShapes, normShapes, type Scope } from '../../../core/nn/index.ts'
+import { conv2dLayer, convShapes, layerDropout, linear, linearShapes, normShapes } from '../../../core/nn/index.ts'
 import { downsampleFir, upsampleFir } from '../firResample.ts'
 import { CHANNEL_MAP_SCALE, channelMap, channelMapShapes } from './attention.ts'
 import { type NcsnppConfig, tapsOf } from './config.ts'
-import { type Layer, type ModuleList, type NcsnppRun, norm } from './modules.ts'
+import { type Layer, type ModuleList, norm } from './modules.ts'
 import { sumOfBranches } from './sumOfBranches.ts'
 
 export interface ResidualOptions {
@@ -18,9 +18,6 @@ const shortcutOf = (config: NcsnppConfig, { inputs, outputs, resample }: Residua
   if (inputs === outputs && !resample) return undefined
   return config.resblock_type === 'ddpm' ? 'NIN_0' : 'Conv_2'
 }
-
-const layerDropout = (x: Tensor, block: Scope, { dropoutKey }: NcsnppRun, probability: number): Tensor =>
-  dropoutKey && probability > 0 ? dropout(x, probability, layerDropoutKey(dropoutKey, block.path)) : x
 
 /**
  * Residual block: Conv_1(dropout(silu(norm(Conv_0(resample(silu(norm(x)))) + Dense_0(time))))) plus the shortcut of
@@ -50,7 +47,10 @@ export const residualLayer = (modules: ModuleList, config: NcsnppConfig, o: Resi
     const first = conv2dLayer(resampled(norm(x, block.at('GroupNorm_0'), { silu: true })), block.at('Conv_0'))
     const time = run.timeFeatures && linear(run.timeFeatures, block.at('Dense_0'))
     const hidden = time ? first.add(time.reshape([...time.shape, 1, 1])) : first
-    const second = layerDropout(norm(hidden, block.at('GroupNorm_1'), { silu: true }), block, run, config.dropout)
+    const second = layerDropout(norm(hidden, block.at('GroupNorm_1'), { silu: true }), block.path, {
+      key: run.dropoutKey,
+      probability: config.dropout,
+    })
     const straight = resampled(x)
     const identity = shortcut === 'NIN_0' ? channelMap(straight, block.at(shortcut)) : straight
     return sumOfBranches(

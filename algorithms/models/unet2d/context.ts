@@ -1,5 +1,5 @@
 import type { Tensor } from '../../../core/index.ts'
-import { type DropoutKey, dropout, layerDropoutKey, type Scope } from '../../../core/nn/index.ts'
+import type { DropoutKey } from '../../../core/nn/index.ts'
 import type { Unet2dConfig } from './config.ts'
 
 /** What every block of one forward pass shares. */
@@ -10,10 +10,6 @@ export interface UnetContext {
   /** Present in training; each layer folds its own name into it. */
   readonly dropoutKey: DropoutKey | undefined
 }
-
-/** Dropout of one layer, nothing without a key. */
-export const layerDropout = (x: Tensor, layer: Scope, { config, dropoutKey }: UnetContext): Tensor =>
-  dropoutKey && config.dropout > 0 ? dropout(x, config.dropout, layerDropoutKey(dropoutKey, layer.path)) : x
 
 /** Channels of the time embedding. */
 export const timeChannels = (config: Unet2dConfig): number => 4 * config.block_out_channels[0]!

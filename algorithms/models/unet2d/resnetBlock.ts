@@ -4,6 +4,7 @@ import {
   conv2dLayer,
   convShapes,
   groupNormLayer,
+  layerDropout,
   linear,
   linearShapes,
   normShapes,
@@ -13,7 +14,7 @@ import {
 } from '../../../core/nn/index.ts'
 import { conditionedNorm } from '../conditionedNorm.ts'
 import type { Unet2dConfig } from './config.ts'
-import { layerDropout, timeChannels, type UnetContext } from './context.ts'
+import { timeChannels, type UnetContext } from './context.ts'
 
 export interface ResnetBlockOptions {
   /** What the sum of both branches is divided by. Default 1. */
@@ -48,7 +49,10 @@ export const resnetBlock = (x: Tensor, block: Scope, context: UnetContext, { sca
   const time = linear(context.timeFeatures, block.at('time_emb_proj'))
   const first = resampled(groupNormLayer(x, block.at('norm1'), { groups, epsilon, silu: true }))
   const hidden = conditionedNorm(conv2dLayer(first, block.at('conv1')), time, block.at('norm2'), { groups, epsilon, adaptive })
-  const second = conv2dLayer(layerDropout(hidden, block, context), block.at('conv2'))
+  const second = conv2dLayer(
+    layerDropout(hidden, block.path, { key: context.dropoutKey, probability: context.config.dropout }),
+    block.at('conv2'),
+  )
   const shortcut = block.at('conv_shortcut')
   return mix(shortcut.find('weight') ? conv2dLayer(resampled(x), shortcut) : resampled(x), second, scale)
 }
