@@ -6,6 +6,7 @@ const makers: Record<string, () => Promise<Backend>> = {
   cpu: async () => (await import('./cpu/cpu.ts')).createCpu(),
   gpu: async () => (await import('./gpu/gpu.ts')).createGpu('best'),
   'gpu:webgpu': async () => (await import('./gpu/gpu.ts')).createGpu('webgpu'),
+  'gpu:webgpu:half': async () => (await import('./gpu/gpu.ts')).createGpu('webgpu', { abilities: { half: true } }),
   'gpu:headlessgl': async () => (await import('./gpu/gpu.ts')).createGpu('headlessgl'),
   'gpu:webasm': async () => (await import('./gpu/gpu.ts')).createGpu('webasm'),
   'gpu:cpu': async () => (await import('./gpu/gpu.ts')).createGpu('cpu'),

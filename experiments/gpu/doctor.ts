@@ -133,12 +133,16 @@ const tileLines = ({ path, choices }: TilesReport): string[] => [
   }),
 ]
 
+const halfLine = (features: readonly string[]): string =>
+  features.includes('shader-f16') ? 'f16 operands of products with --backend gpu:webgpu:half' : 'not present: the adapter has no shader-f16'
+
 const adapterLines = ({ adapter, driver, software, features, limits, tiles }: AdapterReport): string[] => [
   `  adapter  ${adapter}${software ? ' (software: computes on the processor)' : ''}`,
   `  driver   ${driver}`,
   `  features ${features.join(', ') || 'none beyond the standard'}`,
   ...Object.entries(limits).map(([name, value]) => `  limit    ${name} ${value}`),
   ...tileLines(tiles),
+  `  half     ${halfLine(features)}`,
 ]
 
 const peakPer = (unit: Rate['unit'], peak: Peak | undefined): number | undefined =>

@@ -1,9 +1,10 @@
 import { chooseMode, gpuModes, missingMode } from '../../core/backends/gpu/modes.ts'
+import { missingHalf } from '../../core/backends/gpu/webgpu/half.ts'
 import { openWebgpu } from '../../core/backends/gpu/webgpu/open.ts'
 import { UserError } from '../support/errors.ts'
 
 /** The backends a run may name. */
-export const runBackends = ['cpu', 'reference', 'gpu', 'gpu:webgpu', 'gpu:headlessgl', 'gpu:webasm', 'gpu:cpu'] as const
+export const runBackends = ['cpu', 'reference', 'gpu', 'gpu:webgpu', 'gpu:webgpu:half', 'gpu:headlessgl', 'gpu:webasm', 'gpu:cpu'] as const
 
 export type RunBackend = (typeof runBackends)[number]
 
@@ -25,8 +26,9 @@ export const presentBackend = async (name: RunBackend): Promise<RunBackend> => {
     )
     return `gpu:${mode}`
   }
-  const mode = gpuModes.find(each => name === `gpu:${each}`)
-  const missing = mode && (await missingMode(mode))
+  const half = name === 'gpu:webgpu:half'
+  const mode = half ? 'webgpu' : gpuModes.find(each => name === `gpu:${each}`)
+  const missing = mode && ((await missingMode(mode)) ?? (half ? missingHalf((await openWebgpu())!) : undefined))
   if (missing) throw new UserError(missing.what, missing.remedy)
   return name
 }

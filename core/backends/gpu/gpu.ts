@@ -78,11 +78,12 @@ export type ComputedBy = 'WGSL' | 'gpu.js' | 'definition'
  * Ops compiled by gpu.js from source text, in float32, and on WebGPU by hand-written WGSL where there is some. An op, a shape
  * or an integer operand without a kernel runs the op's definition on the host, so every op is always available.
  *
- * `mode` is one of gpu.js's, or `best` for the best one present; the backend is called `gpu:<mode>`. Calls are only
- * enqueued and reads are asynchronous, in the modes that run on the host too. With WGSL, elementwise ops on large arrays wait
- * until they are needed and are then computed together (see ../fusion/fusion.ts).
+ * `mode` is one of gpu.js's, or `best` for the best one present; the backend is called `gpu:<mode>`, or `gpu:webgpu:half` when
+ * its products are to be of half precision. Calls are only enqueued and reads are asynchronous, in the modes that run on the
+ * host too. With WGSL, elementwise ops on large arrays wait until they are needed and are then computed together (see
+ * ../fusion/fusion.ts).
  *
- * @throws Error when the mode is missing, saying what it needs
+ * @throws Error when the mode, or half precision on it, is missing, saying what it needs
  */
 export const createGpu = async (
   mode: GpuMode | 'best',
@@ -199,7 +200,7 @@ export const createGpu = async (
     }
   }
   return {
-    name: `gpu:${chosen}`,
+    name: `gpu:${chosen}${abilities?.half ? ':half' : ''}`,
     floatType: 'float32',
     upload(values, dtype) {
       if (dtype === 'int32') return store(Int32Array.from(values), values.length, dtype)

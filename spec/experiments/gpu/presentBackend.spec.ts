@@ -19,6 +19,13 @@ it('should leave other backends as they are', async () => {
   expect(await presentBackend('cpu')).toBe('cpu')
 })
 
+it('should ask for a mode and for half precision where a name says both', async () => {
+  const opened = await openWebgpu()
+  const asked = presentBackend('gpu:webgpu:half')
+  if (opened?.features.includes('shader-f16')) expect(await asked).toBe('gpu:webgpu:half')
+  else await expect(asked).rejects.toThrow(opened ? /has no feature shader-f16/ : /^backend gpu:webgpu: the mode is not present/)
+})
+
 it.runIf(await missingMode('headlessgl'))('should refuse a mode that is missing', async () => {
   await expect(presentBackend('gpu:headlessgl')).rejects.toThrow(UserError)
 })

@@ -1,7 +1,7 @@
 import type { DeviceArray } from '../device.ts'
 import { reduceViews } from '../reduce.ts'
 import { columnsOf, deepest, rowsOf, type Tile, tileName, usualTile } from './tile.ts'
-import { type Operand, tiledSource } from './tiledSource.ts'
+import { type Operand, type TiledModule, tiledSource } from './tiledSource.ts'
 import { kindOf, type ProductKind } from './tuning.ts'
 import type { WgslDevice } from './wgslKernel.ts'
 
@@ -53,14 +53,14 @@ const operandsOf = (product: Product): { left: Operand; right: Operand } => {
 const sources = new Map<string, string>()
 
 /** The same string every time for the same module. */
-const sourceOf = (product: Product, tile: Tile, { sizes, inputs }: { sizes: readonly string[]; inputs: number }): string => {
+const sourceOf = (product: Product, chosen: Pick<TiledModule, 'tile' | 'half' | 'sizes' | 'inputs'>): string => {
   const { place, bias, into } = product
   const { left, right } = operandsOf(product)
   const operand = ({ element, alongK, vector }: Operand) => [element, alongK, vector?.input, vector?.place]
-  const key = [tileName(tile), ...operand(left), ...operand(right), place, bias, into?.add, inputs].join('|')
+  const key = [tileName(chosen.tile), chosen.half, ...operand(left), ...operand(right), place, bias, into?.add, chosen.inputs].join('|')
   let code = sources.get(key)
   if (code === undefined) {
-    code = tiledSource({ tile, left, right, place, bias, add: into?.add ?? false, inputs, sizes })
+    code = tiledSource({ ...chosen, left, right, place, bias, add: into?.add ?? false })
     sources.set(key, code)
   }
   return code
@@ -88,7 +88,8 @@ export const tiledProduct = (
   const length = batches * m * n
   const chunk = Math.ceil(k / splits / deepest) * deepest
   const sizes = { batches, m, n, k, splits, chunk, length, ...product.sizes }
-  const code = sourceOf(product, tile, { sizes: Object.keys(sizes), inputs: inputs.length })
+  const half = device.wgsl?.half ?? false
+  const code = sourceOf(product, { tile, half, sizes: Object.keys(sizes), inputs: inputs.length })
   const shader = { code, workgroups, length: into?.length ?? length * splits }
   const partial = device.dispatch(shader, inputs, { sizes: Object.values(sizes), ...(into?.values && { into: into.values }) })
   if (splits === 1) return partial

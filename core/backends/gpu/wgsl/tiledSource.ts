@@ -14,6 +14,8 @@ export interface Operand {
 /** All that the text depends on. */
 export interface TiledModule {
   readonly tile: Tile
+  /** Whether workgroup memory holds f16. */
+  readonly half: boolean
   readonly left: Operand
   readonly right: Operand
   /** Body of `fn place(batch: u32, m: u32, n: u32) -> u32`. */
@@ -31,6 +33,8 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, i) 
 
 const indices = { left: ['m', 'k'], right: ['k', 'n'] } as const
 
+const keptType = (half: boolean): string => `vec4<${half ? 'f16' : 'f32'}>`
+
 /** What a thread reads at a time: one vector along the side, or a block of 4 terms of 4 rows or columns. */
 const isBlock = ({ vector, alongK }: Operand): boolean => vector !== undefined && alongK
 
@@ -38,8 +42,9 @@ const isBlock = ({ vector, alongK }: Operand): boolean => vector !== undefined &
  * `fetch_<name>` reads unit number `unit` of the slice that begins at term k0, zero out of range, and `keep_<name>` puts it into
  * workgroup memory as vectors along the side of the tile. Neighbouring threads read neighbours in memory.
  */
-const operandText = (operand: Operand, side: number, { depth, slices }: Tile): string => {
+const operandText = (operand: Operand, side: number, { tile: { depth, slices }, half }: TiledModule): string => {
   const { name, element, alongK, vector } = operand
+  const kept = keptType(half)
   const vectors = side / 4
   const across = name === 'left' ? 'm' : 'n'
   const block = isBlock(operand)
@@ -66,9 +71,9 @@ fn some_${name}(batch : u32, ${parameters}, last : u32) -> f32 {
         : `${type}(${four.join(', ')})`
   const at = `slice * ${depth * vectors}u`
   const keep = block
-    ? range(4).map(j => `slice_${name}[${at} + (4u * k_of + ${j}u) * ${vectors}u + q] = value[${j}];`)
-    : [`slice_${name}[${at} + k_of * ${vectors}u + q] = value;`]
-  return `var<workgroup> slice_${name} : array<vec4<f32>, ${slices * depth * vectors}>;
+    ? range(4).map(j => `slice_${name}[${at} + (4u * k_of + ${j}u) * ${vectors}u + q] = ${kept}(value[${j}]);`)
+    : [`slice_${name}[${at} + k_of * ${vectors}u + q] = ${kept}(value);`]
+  return `var<workgroup> slice_${name} : array<${kept}, ${slices * depth * vectors}>;
 ${one}
 fn fetch_${name}(batch : u32, origin : u32, k0 : u32, unit : u32, last : u32) -> ${type} {
   ${unitText}
@@ -106,7 +111,7 @@ const staged = (operand: Operand, side: number, { threads, depth }: Tile) => {
 const multiplyText = ({ threads, registers, depth }: Tile, vectors: readonly [number, number]): string => {
   const [rows, columns] = registers.map(count => range(count / 4)) as [number[], number[]]
   const read = (letter: string, name: string, own: string, q: number, axis: 0 | 1): string =>
-    `let ${letter}${q} = slice_${name}[(slice * ${depth}u + k) * ${vectors[axis]}u + ${own} + ${q * threads[axis]}u];`
+    `let ${letter}${q} = vec4<f32>(slice_${name}[(slice * ${depth}u + k) * ${vectors[axis]}u + ${own} + ${q * threads[axis]}u]);`
   return [
     `for (var k = 0u; k < ${depth}u; k++) {`,
     ...rows.map(q => read('a', 'left', 'row', q, 0)),
@@ -121,7 +126,8 @@ const multiplyText = ({ threads, registers, depth }: Tile, vectors: readonly [nu
  * that each thread reads four rows or columns at once and keeps its block in registers. What comes next is on its way from memory
  * while a slice is multiplied.
  */
-export const tiledSource = ({ tile, left, right, place, bias, add, inputs, sizes }: TiledModule): string => {
+export const tiledSource = (module: TiledModule): string => {
+  const { tile, half, left, right, place, bias, add, inputs, sizes } = module
   const { threads, registers, depth, slices } = tile
   const [rows, columns] = [rowsOf(tile), columnsOf(tile)]
   const [ofLeft, ofRight] = [staged(left, rows, tile), staged(right, columns, tile)]
@@ -134,15 +140,15 @@ export const tiledSource = ({ tile, left, right, place, bias, add, inputs, sizes
       return `put(batch, split, ${row}, column0 + 4u * (column + ${c * threads[1]}u), c${r}_${c});`
     }),
   )
-  return `${range(inputs)
+  return `${half ? 'enable f16;\n' : ''}${range(inputs)
     .map(i => `@group(0) @binding(${i}) var<storage, read> x${i} : array<${vectorInputs.includes(i) ? 'vec4<f32>' : 'f32'}>;`)
     .join('\n')}
 @group(0) @binding(${inputs}) var<storage, read_write> result : array<f32>;
 struct Sizes { ${sizes.map(name => `${name} : u32`).join(', ')} }
 @group(0) @binding(${inputs + 1}) var<uniform> dim : Sizes;
 fn place(batch : u32, m : u32, n : u32) -> u32 { ${place} }
-${operandText(left, rows, tile)}
-${operandText(right, columns, tile)}
+${operandText(left, rows, module)}
+${operandText(right, columns, module)}
 fn put(batch : u32, split : u32, m : u32, n0 : u32, values : vec4<f32>) {
   if (m >= dim.m) { return; }
   let start = ${bias === undefined ? '0.0' : `select(0.0, ${bias}, split == 0u)`};

@@ -1,0 +1,103 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { createGpu } from '../../../core/backends/gpu/gpu.ts'
+import { missingHalf } from '../../../core/backends/gpu/webgpu/half.ts'
+import { openWebgpu } from '../../../core/backends/gpu/webgpu/open.ts'
+import { loadBackend, ops, tensor } from '../../../core/index.ts'
+import { uniform } from '../../../core/random/distributions.ts'
+import { foldIn, key } from '../../../core/random/key.ts'
+import { gpuBackendsUnderTest } from '../../support/backends.ts'
+import { halfError, roundHalf } from '../../support/half.ts'
+
+describe('half precision', () => {
+  it.each([
+    [1 + 2 ** -11, 1],
+    [1 + 3 * 2 ** -11, 1 + 2 ** -9],
+    [-2049, -2048],
+    [65519, 65504],
+    [-65520, -Infinity],
+    [2 ** -24, 2 ** -24],
+    [2 ** -25, 0],
+    [3 * 2 ** -26, 2 ** -24],
+  ])('should round %d to %d', (x, rounded) => expect(roundHalf(x)).toBe(rounded))
+
+  it('should put a sum of products off by no more than the stated bound, of normal operands', () => {
+    const normal = fc.double({ min: 2 ** -14, max: 60_000, noNaN: true })
+    const signed = fc.tuple(normal, fc.boolean()).map(([size, negative]) => (negative ? -size : size))
+    const u = 2 ** -11
+    fc.assert(
+      fc.property(fc.array(fc.tuple(signed, signed), { maxLength: 40 }), pairs => {
+        const off = pairs.reduce((sum, [a, b]) => sum + roundHalf(a) * roundHalf(b) - a * b, 0)
+        const sizes = pairs.reduce((sum, [a, b]) => sum + Math.abs(a * b), 0)
+        expect(Math.abs(off)).toBeLessThanOrEqual((2 * u + u * u + 1e-12) * sizes)
+      }),
+    )
+  })
+
+  it('should be refused in one line, with the remedy, by an adapter without it', () => {
+    expect(missingHalf({ adapter: 'card', features: ['shader-f16'] })).toBeUndefined()
+    expect(missingHalf({ adapter: 'card', features: ['subgroups'] })).toEqual({
+      what: 'backend gpu:webgpu:half: the adapter card has no feature shader-f16',
+      remedy: 'use gpu:webgpu, which multiplies in float32',
+    })
+  })
+})
+
+const present = gpuBackendsUnderTest.includes('gpu:webgpu') && !missingHalf((await openWebgpu())!)
+
+describe.skipIf(!present)('products in half precision on WebGPU', () => {
+  const product = async (a: Float32Array, b: Float32Array, [m, k, n]: readonly [number, number, number], half: boolean) => {
+    const backend = await createGpu('webgpu', { abilities: { half } })
+    return tensor(a, [m, k], { backend })
+      .matmul(tensor(b, [k, n], { backend }))
+      .data()
+  }
+
+  it.each([36, 37])('should be within the bound of their exact values, over %i terms', async k => {
+    const [m, n] = [9, 12]
+    const a = Float32Array.from({ length: m * k }, (_, i) => 3 * Math.sin(i + 1))
+    const b = Float32Array.from({ length: k * n }, (_, i) => 10 ** -(i % 7) * Math.cos(i))
+    const actual = await product(a, b, [m, k, n], true)
+    let furthest = 0
+    for (let i = 0; i < m; i++)
+      for (let j = 0; j < n; j++) {
+        let [exact, bound] = [0, 0]
+        for (let l = 0; l < k; l++) {
+          const [x, y] = [a[i * k + l]!, b[l * n + j]!]
+          const [dx, dy] = [halfError(x, 2 ** -10), halfError(y, 2 ** -10)]
+          exact += x * y
+          bound += Math.abs(x) * dy + Math.abs(y) * dx + dx * dy + k * 2 ** -24 * Math.abs(x * y)
+        }
+        const off = Math.abs(actual[i * n + j]! - exact)
+        expect(off).toBeLessThanOrEqual(bound)
+        furthest = Math.max(furthest, off / bound)
+      }
+    expect(furthest, 'operands are rounded').toBeGreaterThan(0.01)
+  })
+
+  it('should be off by less than 4e-4 of the root mean square of products of uniform operands', async () => {
+    const [m, k, n] = [32, 36, 32]
+    const [a, b] = ['a', 'b'].map(name => Float32Array.from(uniform(foldIn(key(0), name), m * k), u => u - 0.5))
+    const [half, single] = [await product(a!, b!, [m, k, n], true), await product(a!, b!, [m, k, n], false)]
+    const rms = (values: readonly number[]): number => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length)
+    const error = rms(Array.from(half, (v, i) => v - single[i]!)) / rms([...single])
+    expect(error).toBeLessThan(4e-4)
+    expect(error).toBeGreaterThan(1e-4)
+  })
+
+  it('should multiply and add what half precision holds in float32, without further rounding', async () => {
+    const [m, k, n] = [3, 36, 4]
+    const a = Float32Array.from({ length: m * k }, (_, i) => 2047 - i)
+    const b = Float32Array.from({ length: k * n }, (_, i) => (i % 3) - 1 + (i % 5 === 0 ? 200 : 0))
+    expect(await product(a, b, [m, k, n], true)).toEqual(await product(a, b, [m, k, n], false))
+  })
+
+  it('should be a backend by a name of its own, so that results tell', async () => {
+    const backend = await loadBackend('gpu:webgpu:half')
+    expect(backend.name).toBe('gpu:webgpu:half')
+    const x = tensor([1 + 2 ** -10 + 2 ** -13], [1, 1], { backend })
+    const ones = tensor([1, 1, 1, 1], [1, 4], { backend })
+    const read = async (y: typeof x) => (await y.data())[0]
+    expect(await read(x.matmul(ones)), 'only products round').not.toBe(await read(ops.mul(x, ones)))
+  })
+})
