@@ -81,6 +81,8 @@ describe('cpu conv2d, directly', () => {
       'a 1x1 kernel on an odd number of pixels and more channels than a block',
       { kernel: [1, 1], padding: [0, 0, 0, 0], size: [9, 9], inChannels: 300 },
     ],
+    ['a 1x1 kernel with a border above', { kernel: [1, 1], padding: [1, 0, 0, 0] }],
+    ['a 1x1 kernel with a border beside', { kernel: [1, 1], padding: [0, 0, 0, 1] }],
     ['1x1 images', { size: [1, 1], batch: 11 }],
     ['more taps than a block', { inChannels: 70, size: [4, 4], outChannels: 6 }],
     ['more pixels than a block', { size: [20, 24], batch: 1 }],
