@@ -2,6 +2,7 @@ import { Command, Option } from 'commander'
 import { useBackend } from '../../core/index.ts'
 import { number, wholeNumber } from '../cli/arguments.ts'
 import { shippedWeights } from '../digits/weights.ts'
+import { checkWeights } from '../dwBox/checkWeights.ts'
 import { presentBackend, type RunBackend, runBackends } from '../gpu/presentBackend.ts'
 import { grid } from '../report/grid.ts'
 import { UsageError } from '../support/errors.ts'
@@ -44,6 +45,7 @@ const checkOptions = ({ sigma, alpha, images }: Options): void => {
 const run = async ({ json, quiet, ...o }: Options): Promise<void> => {
   checkOptions(o)
   const backend = await presentBackend(o.backend)
+  checkWeights(o.weights, o.models)
   await useBackend(backend)
   const total = certifiedCount(o.models) * o.images
   const progress = createProgress({ label: 'certifying', total, unit: 'images', silent: Boolean(json || quiet) })

@@ -26,11 +26,15 @@ const usageOf = (command: Command): string => {
   return `${command.name() === 'run' ? 'npm start' : `npm run ${command.name()}`} -- ${command.usage()}`
 }
 
+/** commander says on one line what is wrong with an option, and for bad values what to give; where it says nothing of that, help does. */
+const withRemedy = (message: string): string => (message.includes('is invalid. ') ? message : message.replace(/\.?\n/, '; see --help\n'))
+
 /** The whole command line. Parsing throws instead of ending the process. */
 export const createProgram = (): Command => {
   const program = new Command('dbp')
     .description('Robustness of diffusion-based purification, measured')
     .exitOverride()
+    .configureOutput({ outputError: (message, write) => write(withRemedy(message)) })
     .configureHelp({ commandUsage: usageOf, showGlobalOptions: true })
     .option('--threads <n>', 'threads of an op on cpu (default: one per processor); no result depends on it', wholeNumber(1))
     // By the environment, which worker processes inherit.

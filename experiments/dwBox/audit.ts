@@ -8,7 +8,7 @@ import { collectProvenance } from '../support/provenance.ts'
 import { openRun } from '../support/runStore.ts'
 import { checkWeights } from './checkWeights.ts'
 import type { AuditOptions } from './options.ts'
-import { planRows, planUnits, type RowSpec, type Unit } from './plan.ts'
+import { planRows, planUnits, purifiersOf, type RowSpec, type Unit } from './plan.ts'
 import { runPool } from './pool.ts'
 import type { AuditResults, Comparison, GalleryImage, ResultRow, Trajectory } from './results.ts'
 import { compare, summariseRows } from './summary.ts'
@@ -38,7 +38,7 @@ export const runAudit = async (run: AuditRun): Promise<{ results: AuditResults; 
   const { options, workers = availableParallelism(), quiet = false, weights = [shippedWeights] } = run
   const rows = planRows(options)
   const units = planUnits(rows, options)
-  const checksums = checkWeights(weights, rows)
+  const checksums = checkWeights(weights, purifiersOf(rows))
   const store = openRun({
     root: run.out,
     ...(run.id !== undefined && { id: run.id }),

@@ -74,6 +74,9 @@ const hasNoise = ({ purifier, denoiser }: DefenceSpec): boolean => purifier !== 
 /** Whether every draw gives the same outcome: nothing is random, or the setting locks all of it. */
 export const isDeterministic = (row: RowSpec, setting: LockSetName): boolean => !hasNoise(row.defence) || setting === 'DW_Both'
 
+/** Names of the purifiers' weights. */
+export const purifiersOf = (rows: readonly RowSpec[]): string[] => rows.flatMap(({ defence }) => defence.purifier ?? [])
+
 /** The options with the steps and EoT samples that belong to the attack's name. */
 const withPreset = <O extends AuditOptions>(o: O): O => {
   const preset: AttackPreset = attackPresets[o.attack ?? 'pgd']

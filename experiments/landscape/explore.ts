@@ -1,5 +1,6 @@
 import { shippedWeights } from '../digits/weights.ts'
 import { checkWeights } from '../dwBox/checkWeights.ts'
+import { purifiersOf } from '../dwBox/plan.ts'
 import { runPool } from '../dwBox/pool.ts'
 import type { Interrupt } from '../support/interrupt.ts'
 import { createProgress } from '../support/progress.ts'
@@ -33,7 +34,7 @@ export const explore = async (run: LandscapeRun): Promise<{ results: LandscapeRe
   const { options, weights = [shippedWeights] } = run
   const row = rowOf(options)
   const units = planLandscape(options)
-  const checksums = checkWeights(weights, [row])
+  const checksums = checkWeights(weights, purifiersOf([row]))
   const store = openRun({ root: run.out, ...(run.id !== undefined && { id: run.id }), options: { ...options, weights: checksums } })
   const interrupt = run.interrupt(run.resumeCommand(store.id))
   const began = Date.now()

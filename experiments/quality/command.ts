@@ -3,6 +3,7 @@ import { paperTimesteps } from '../../algorithms/purification/timesteps.ts'
 import { useBackend } from '../../core/index.ts'
 import { number, wholeNumber } from '../cli/arguments.ts'
 import { findWeights, shippedWeights } from '../digits/weights.ts'
+import { checkWeights } from '../dwBox/checkWeights.ts'
 import { processNames, processSteps } from '../dwBox/process.ts'
 import { batchOf } from '../dwBox/runUnit.ts'
 import { presentBackend, type RunBackend, runBackends } from '../gpu/presentBackend.ts'
@@ -10,6 +11,7 @@ import { UsageError } from '../support/errors.ts'
 import { createProgress } from '../support/progress.ts'
 import { collectProvenance } from '../support/provenance.ts'
 import { purificationCosts } from './cost.ts'
+import { inceptionExtractor } from './extractors.ts'
 import { formatQuality } from './format.ts'
 import { measureQuality } from './quality.ts'
 
@@ -45,7 +47,9 @@ const checkOptions = ({ images, tStar, steps, sampleSteps }: Options): void => {
 const run = async ({ json, quiet, ...o }: Options): Promise<void> => {
   checkOptions(o)
   const backend = await presentBackend(o.backend)
+  checkWeights(o.weights, o.models)
   await useBackend(backend)
+  const extractor = o.inception === undefined ? undefined : inceptionExtractor(o.inception)
   const progress = createProgress({
     label: 'quality',
     total: 2 * o.models.length * o.images,
@@ -53,7 +57,12 @@ const run = async ({ json, quiet, ...o }: Options): Promise<void> => {
     silent: Boolean(json || quiet),
   })
   try {
-    const rows = await measureQuality({ ...o, folders: o.weights, onImages: (images, note) => progress.advance(images, note) })
+    const rows = await measureQuality({
+      ...o,
+      ...(extractor && { extractor }),
+      folders: o.weights,
+      onImages: (images, note) => progress.advance(images, note),
+    })
     const { images } = batchOf(Array.from({ length: timedImages }, (_, i) => i))
     const processes = processNames.map(reverse => ({ reverse, tStar: o.tStar, reverseSteps: o.steps }))
     const costs = await purificationCosts(findWeights(o.weights, o.models[0]!), processes, images)

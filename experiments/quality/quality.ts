@@ -12,7 +12,7 @@ import { loadDigits, splitDigits } from '../data/digits.ts'
 import { classifierShapes, findWeights, loadParameters } from '../digits/weights.ts'
 import { processPurifier } from '../dwBox/process.ts'
 import { batchOf } from '../dwBox/runUnit.ts'
-import { inceptionExtractor, see } from './extractors.ts'
+import { type Extractor, see } from './extractors.ts'
 import { samplingModel } from './models.ts'
 
 export interface QualityOptions {
@@ -24,8 +24,8 @@ export interface QualityOptions {
   readonly steps: number
   readonly sampleSteps: number
   readonly sampler: 'ddpm' | 'ddim'
-  /** File of InceptionV3 weights, whose features FID is then over. */
-  readonly inception?: string
+  /** FID is over its features; default: those of the classifier. */
+  readonly extractor?: Extractor
   readonly onImages: (images: number, note: string) => void
 }
 
@@ -60,10 +60,9 @@ export const measureQuality = async (o: QualityOptions): Promise<QualityRow[]> =
   const ids = [...test.slice(0, o.images)]
   const classifier: Parameters = loadParameters(findWeights(o.folders, 'classifier'), classifierShapes)
 
-  const extractor = o.inception === undefined ? undefined : inceptionExtractor(o.inception)
   const viewOf = async (batches: readonly Tensor[]) => {
     const pixels = Float64Array.from((await Promise.all(batches.map(batch => batch.data()))).flatMap(values => [...values]))
-    const seen = await see(classifier, batches, extractor)
+    const seen = await see(classifier, batches, o.extractor)
     for (const batch of batches) batch.dispose()
     return { pixels, ...seen }
   }

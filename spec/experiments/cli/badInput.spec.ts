@@ -37,8 +37,10 @@ const run = (...args: string[]): string[] => ['run', '--out', out, '--weights', 
 
 describe('a command line that cannot be obeyed', () => {
   it.each([
-    ['purify', /unknown command 'purify'/],
-    ['run --speed 3', /unknown option '--speed'/],
+    ['purify', /^error: unknown command 'purify'; see --help\n/],
+    ['run --speed 3', /^error: unknown option '--speed'; see --help\n/],
+    ['quirks extra', /^error: too many arguments .*; see --help\n$/],
+    ['evaluate', /^error: required option '--arch <name>' not specified; see --help\n$/],
     ['run --preset cifar', /^--preset is "cifar"; use digits\n/],
     ['run --backend cuda', /^--backend is "cuda"; use cpu, reference, gpu or gpu:<mode>\n/],
     ['run --epsilon -1', /^--epsilon is -1; use a number from 0 to 8/],
@@ -103,6 +105,13 @@ describe('a run with bad weights', () => {
     const path = join(weights, 'vanilla.safetensors')
     saveSafetensors(path, { weight: { dtype: 'F32', shape: [1], values: Float32Array.of(1) } })
     expect(await refused(1, ...run())).toMatch(/vanilla\.safetensors: parameters do not fit the network: \d+ missing/)
+  })
+})
+
+describe.each(['quality', 'certify'])('%s with bad weights', command => {
+  it('should name what is missing before it begins', async () => {
+    expect(await refused(1, command, '--models', 'none', '--weights', weights)).toContain(`weights "none" are in none of ${weights}; `)
+    expect(await refused(1, command, '--weights', join(folder, 'absent'))).toContain('there is no folder of weights ')
   })
 })
 
