@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { UserError } from '../support/errors.ts'
+import { outputFile } from '../support/outputFile.ts'
 import { createProgress } from '../support/progress.ts'
 import { type Compression, presentCompression, writeArchive } from './archive.ts'
 import { bundleContents } from './contents.ts'
@@ -71,6 +72,7 @@ export const bundleCommand = (): Command =>
     .option('--vulkan-loader', "carry this machine's Vulkan loader, for machines that have a driver but no libvulkan1")
     .addHelpText('after', help)
     .action(async ({ out: asked, sharp = false, vulkanLoader = false }: Options) => {
+      if (asked !== undefined) outputFile(asked, '--out')
       if (process.platform !== 'linux' || process.arch !== 'x64') {
         throw new UserError(
           `bundle: this is ${process.platform}-${process.arch}, and bundles hold the Node they are made with`,

@@ -21,6 +21,11 @@ Examples:
     )
     .action(async (folder: string, { backend, json }: { backend: RunBackend; json?: boolean }) => {
       const report = await parity(folder, { backend: await presentBackend(backend) })
+      if (report.rows.length + report.loaded.length + report.missing.length === 0)
+        throw new UserError(
+          `parity: ${folder} holds no golden vector of a known kind, only ${report.unsupported.join(', ')}`,
+          'give a folder such as spec/golden',
+        )
       process.stdout.write(`${json ? JSON.stringify(report, null, 2) : formatReport(report)}\n`)
       if (report.ok) return
       const failed = report.rows.filter(row => !row.ok).length

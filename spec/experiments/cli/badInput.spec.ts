@@ -143,6 +143,14 @@ describe('a run that has no place', () => {
   })
 })
 
+describe('a comparison with nothing to compare', () => {
+  it('should be refused', async () => {
+    expect(await refused(1, 'parity', weights)).toMatch(
+      /^parity: .* holds no golden vector of a known kind, only .*addt-paper.*; give a folder/,
+    )
+  })
+})
+
 describe('a training that has no place', () => {
   it('should say which folder it cannot create', async () => {
     expect(await refused(1, 'train', '--out', '/dev/null/x')).toMatch(
@@ -154,6 +162,7 @@ describe('a training that has no place', () => {
 it.each<[string, string[]]>([
   ['bench', ['--quick', '--out']],
   ['audit', ['--reuse', 'absent.json', '--out']],
+  ['bundle', ['--out']],
   ['run', ['--profile']],
 ])('should say that a result cannot be written before it is computed: %s', async (command, words) => {
   expect(await refused(1, command, ...words, '/dev/null/x')).toMatch(
