@@ -143,6 +143,7 @@ const adapterLines = ({ adapter, driver, software, features, limits, tiles }: Ad
   ...Object.entries(limits).map(([name, value]) => `  limit    ${name} ${value}`),
   ...tileLines(tiles),
   `  half     ${halfLine(features)}`,
+  `  sums     of workgroups ${features.includes('subgroups') ? 'by subgroups' : 'in workgroup memory: the adapter has no subgroups'}`,
 ]
 
 const peakPer = (unit: Rate['unit'], peak: Peak | undefined): number | undefined =>

@@ -82,6 +82,7 @@ describe('gpu:doctor', () => {
         modes: [{ mode: 'webgpu', present: true, adapter: { ...adapter, ...(peak && { peak }) }, ops, rates }],
       })
     const text = on(peakOf(adapter.adapter))
+    for (const part of ['tiles    by size', 'half     not present', 'sums     of workgroups by subgroups']) expect(text).toContain(part)
     for (const part of ['adapter  NVIDIA H100 PCIe\n', 'driver   555', 'features subgroups', 'limit    maxBufferSize 9'])
       expect(text).toContain(part)
     expect(text).toContain("5.10e+3 GFLOP/s, 10 % of the card's 51000")

@@ -13,4 +13,6 @@ export interface Abilities {
    * results' root mean square, with 36 to 1024 terms, where float32 has 6e-7.
    */
   readonly half?: boolean
+  /** Whether the threads of a workgroup combine sums and maxima by subgroups, which takes fewer barriers. */
+  readonly subgroups?: boolean
 }

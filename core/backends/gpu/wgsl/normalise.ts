@@ -3,7 +3,7 @@ import type { GroupNormAttributes } from '../../../ops/groupNorm.ts'
 import type { Activation } from '../../../ops/normalisation.ts'
 import { type Shape, sizeOf } from '../../../shape.ts'
 import type { DeviceArray, GpuArray } from '../device.ts'
-import { dispatchSets, setsText } from './sets.ts'
+import { dispatchSets, type SetModules, setsText } from './sets.ts'
 import type { WgslKernel } from './wgslKernel.ts'
 
 const threads = 256
@@ -115,9 +115,9 @@ type Kind = 'forward' | 'inputGrad' | 'allGrads'
 
 const bodies: Record<Kind, string> = { forward, inputGrad, allGrads }
 
-const texts = new Map<string, string>()
+const texts = new Map<string, SetModules>()
 
-const textOf = (kind: Kind, layout: Layout, activation: Activation): string => {
+const textOf = (kind: Kind, layout: Layout, activation: Activation): SetModules => {
   const key = `${kind} ${layout} ${activation}`
   let text = texts.get(key)
   if (text === undefined) {

@@ -21,9 +21,11 @@ interface Plan {
   readonly accesses: readonly indexing.Access[]
   /** Threads that share one result: 1, or the whole workgroup. */
   readonly lanes: 1 | typeof groupSize
+  /** Whether these threads combine by subgroups. */
+  readonly subgroups: boolean
 }
 
-const source = ({ expr }: InternedExpr, { combine, rank, accesses, lanes }: Plan): string | undefined => {
+const source = ({ expr }: InternedExpr, { combine, rank, accesses, lanes, subgroups }: Plan): string | undefined => {
   const inputs = accesses.length
   const place = (i: number): string => indexing.placeText(accesses[i]!, `x${i}`, rank)
   const emitted = emitWgsl(expr, { type: 'f32', input: i => `x${i}[from${i} + k * args.step${i}]`, param: i => `args.p${i}` })
@@ -33,11 +35,11 @@ const source = ({ expr }: InternedExpr, { combine, rank, accesses, lanes }: Plan
   const starts = accesses.map((_, i) => `let from${i} = ${place(i)};`).join(' ')
   const shared = lanes > 1
   const own = shared ? 'group.x + group.y * groups.x' : `id.x + id.y * groups.x * ${groupSize}u`
-  return `${accesses.map((_, i) => `@group(0) @binding(${i}) var<storage, read> x${i} : array<f32>;`).join('\n')}
+  return `${subgroups ? 'enable subgroups;\n' : ''}${accesses.map((_, i) => `@group(0) @binding(${i}) var<storage, read> x${i} : array<f32>;`).join('\n')}
 @group(0) @binding(${inputs}) var<storage, read_write> result : array<f32>;
 ${indexing.argumentsText(inputs + 1, ['count', 'length', 'chunk', 'chunks', 'start', ...indexing.lengthFields(rank), ...fields], [])}
 ${emitted.functions.join('\n')}
-${shared ? treeText(groupSize, combine) : ''}
+${shared ? treeText(groupSize, combine, { subgroups }) : ''}
 @compute @workgroup_size(${groupSize})
 fn main(@builtin(global_invocation_id) id : vec3<u32>, @builtin(workgroup_id) group : vec3<u32>,
     @builtin(local_invocation_index) lane : u32, @builtin(num_workgroups) groups : vec3<u32>) {
@@ -81,14 +83,15 @@ const lanesFor = ({ kept, length, views }: Reduction): Plan['lanes'] => {
 export const reduceViews = (device: WgslDevice, reduction: Reduction): DeviceArray | undefined => {
   const { combine, kept, length, views, expr = input(0) } = reduction
   const lanes = lanesFor(reduction)
+  const subgroups = lanes > 1 && (device.wgsl?.subgroups ?? false)
   const chunk = lanes * perThread
   const chunks = Math.ceil(length / chunk)
   const { shape, views: collapsed } = collapse(kept, views)
   const rank = shape.length
   const accesses = collapsed.map(view => indexing.accessOf(view, shape))
   const interned = intern(expr)
-  const key = `${interned.id};${combine};${rank};${lanes};${accesses.join()}`
-  if (!sources.has(key)) sources.set(key, source(interned, { combine, rank, accesses, lanes }))
+  const key = `${interned.id};${combine};${rank};${lanes};${subgroups};${accesses.join()}`
+  if (!sources.has(key)) sources.set(key, source(interned, { combine, rank, accesses, lanes, subgroups }))
   const code = sources.get(key)
   const count = sizeOf(kept) * chunks
   const steps = collapsed.flatMap((view, i) => [...indexing.fieldValues(accesses[i]!, view), views[i]!.step])

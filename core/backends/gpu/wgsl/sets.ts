@@ -25,11 +25,11 @@ const setsPerGroup = 64
 
 const alone = (name: string): string => `fn ${name}(value : f32, lane : u32) -> f32 { return value; }`
 
-/** The WGSL module of a kernel. */
-export const setsText = ({ inputs, sizes, params, threads, withMaximum = false, functions, body }: SetKernel): string => {
+const textOf = (kernel: SetKernel, subgroups: boolean): string => {
+  const { inputs, sizes, params, threads, withMaximum = false, functions, body } = kernel
   const single = threads === 1
-  const combine = (name: string, how: 'add' | 'max'): string => (single ? alone(name) : treeText(threads, how, name))
-  return `${Array.from({ length: inputs }, (_, i) => `@group(0) @binding(${i}) var<storage, read> x${i} : array<f32>;`).join('\n')}
+  const combine = (name: string, how: 'add' | 'max'): string => (single ? alone(name) : treeText(threads, how, { name, subgroups }))
+  return `${subgroups ? 'enable subgroups;\n' : ''}${Array.from({ length: inputs }, (_, i) => `@group(0) @binding(${i}) var<storage, read> x${i} : array<f32>;`).join('\n')}
 @group(0) @binding(${inputs}) var<storage, read_write> result : array<f32>;
 ${argumentsText(inputs + 1, sizes, params)}
 ${combine('sum', 'add')}
@@ -46,7 +46,19 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
 }`
 }
 
-/** A kernel's text, and all that changes from call to call. */
+/** The WGSL modules of a kernel. */
+export interface SetModules {
+  readonly plain: string
+  /** For devices with subgroups. */
+  readonly subgroups: string
+}
+
+export const setsText = (kernel: SetKernel): SetModules => {
+  const plain = textOf(kernel, false)
+  return { plain, subgroups: kernel.threads === 1 ? plain : textOf(kernel, true) }
+}
+
+/** All that changes from call to call. */
 export interface SetDispatch extends DispatchArguments {
   readonly sets: number
   readonly threads: number
@@ -54,5 +66,11 @@ export interface SetDispatch extends DispatchArguments {
   readonly length: number
 }
 
-export const dispatchSets = (device: WgslDevice, code: string, { sets, threads, inputs, length, ...given }: SetDispatch): DeviceArray =>
-  device.dispatch({ code, workgroups: workgroupsFor(threads === 1 ? Math.ceil(sets / setsPerGroup) : sets), length }, inputs, given)
+export const dispatchSets = (
+  device: WgslDevice,
+  modules: SetModules,
+  { sets, threads, inputs, length, ...given }: SetDispatch,
+): DeviceArray => {
+  const code = device.wgsl?.subgroups ? modules.subgroups : modules.plain
+  return device.dispatch({ code, workgroups: workgroupsFor(threads === 1 ? Math.ceil(sets / setsPerGroup) : sets), length }, inputs, given)
+}

@@ -1,6 +1,6 @@
 import { sizeOf } from '../../../shape.ts'
 import type { DeviceArray } from '../device.ts'
-import { dispatchSets, setsText } from './sets.ts'
+import { dispatchSets, type SetModules, setsText } from './sets.ts'
 import type { WgslDevice, WgslKernel } from './wgslKernel.ts'
 
 /** Threads of a row: one for a short row. */
@@ -9,7 +9,7 @@ const threadsFor = (n: number): 1 | 64 => (n < 32 ? 1 : 64)
 const each = (threads: number, statement: string): string =>
   `for (var i = ${threads === 1 ? '0u' : 'lane'}; i < args.n; i += ${threads}u) { ${statement} }`
 
-const softmaxText = (threads: number): string =>
+const softmaxText = (threads: number): SetModules =>
   setsText({
     inputs: 1,
     sizes: ['sets', 'n'],
@@ -27,7 +27,7 @@ const softmaxText = (threads: number): string =>
   ${each(threads, 'result[row + i] = exp(args.scale * (x0[row + i] - top)) * inverse;')}`,
   })
 
-const gradText = (threads: number): string =>
+const gradText = (threads: number): SetModules =>
   setsText({
     inputs: 2,
     sizes: ['sets', 'n'],
