@@ -1,12 +1,15 @@
 import { defineConfig } from 'vitest/config'
 
 /**
- * `--mode gpu` runs the laws of ops and the properties of the algorithms on every mode of the gpu backend that is present,
+ * `--mode gpu` runs the laws of ops, the properties of the algorithms and the main job on every mode of the gpu backend that is present,
  * `--mode deep` everything with ten times the property runs.
  */
 export default defineConfig(({ mode }) => ({
   test: {
-    include: mode === 'gpu' ? ['spec/core/gpu/**/*.spec.ts', 'spec/algorithms/**/*.spec.ts'] : ['spec/**/*.spec.ts'],
+    include:
+      mode === 'gpu'
+        ? ['spec/core/gpu/**/*.spec.ts', 'spec/algorithms/**/*.spec.ts', 'spec/experiments/gpu/mainJob.spec.ts']
+        : ['spec/**/*.spec.ts'],
     setupFiles: ['spec/support/setup.ts'],
     ...(mode === 'gpu' && { globalSetup: ['spec/support/gpuSetup.ts'] }),
     env: {
