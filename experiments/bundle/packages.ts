@@ -76,7 +76,6 @@ const developersFile = /(\.[cm]?ts|\.map|\.tsbuildinfo|(^|\/)(?!licen[cs]e|notic
 const otherBuilds: Readonly<Record<string, readonly string[]>> = {
   'gpu.js': ['dist'],
   fflate: ['umd'],
-  mathjs: ['lib/browser'],
 }
 
 /** Whether a file or folder of a package, by its path in it, is of use where the package only runs, on linux-x64. */
