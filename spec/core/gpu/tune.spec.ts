@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { openWebgpu } from '../../../core/backends/gpu/webgpu/open.ts'
 import { tileName, usualTiles } from '../../../core/backends/gpu/wgsl/tile.ts'
 import { isTuning, productKinds } from '../../../core/backends/gpu/wgsl/tuning.ts'
@@ -9,10 +9,15 @@ import { gpuBackendsUnderTest } from '../../support/backends.ts'
 describe.skipIf(!gpuBackendsUnderTest.includes('gpu:webgpu'))('measuring tiles', () => {
   it('should time each tile on each kind that is asked for, and say what the fastest gains', async () => {
     const candidates = usualTiles.slice(1)
-    const { tuning, choices } = await tune((await openWebgpu())!, {
+    const opened = (await openWebgpu())!
+    const built = vi.spyOn(opened.device, 'createShaderModule')
+    const { tuning, choices } = await tune(opened, {
       tasks: { gemm: [gemm(64)], skinny: [gemm(64, 8)], conv2d: [conv(1, 4, 16)] },
       candidates,
     })
+    const products = built.mock.calls.map(([{ code }]) => code).filter(code => code.includes('slice_left'))
+    expect(products, 'two tiles of matrix products, two of convolutions').toHaveLength(4)
+    built.mockRestore()
     expect(isTuning(tuning)).toBe(true)
     expect(choices.map(({ kind }) => kind)).toEqual(['gemm', 'skinny', 'conv2d'])
     for (const { kind, tile, usual, gain } of choices) {

@@ -54,8 +54,9 @@ describe('tiles', () => {
 
 describe('what was measured', () => {
   it.each<[string, Parameters<typeof tunedTile>[2], string | undefined]>([
-    ['the least cost at the largest size that is reached by half', { batches: 2, m: 128, n: 128 }, large],
-    ['the least cost with what is beyond the edges', { batches: 1, m: 129, n: 32 }, small],
+    ['the least cost at the largest size that is reached', { batches: 2, m: 128, n: 128 }, large],
+    ['the least cost with what is beyond the edges', { batches: 1, m: 160, n: 32 }, small],
+    ['a size that is only reached by half', { batches: 1, m: 60, n: 100 }, large],
     ['the smaller size below', { batches: 1, m: 64, n: 64 }, small],
     ['nothing below the smallest size', { batches: 1, m: 7, n: 7 }, undefined],
   ])('should choose by %s', (_, extent, name) => {

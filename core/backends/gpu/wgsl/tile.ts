@@ -6,7 +6,7 @@ export interface Tile {
   readonly registers: readonly [rows: number, columns: number]
   /** Terms of a sum that are in workgroup memory at a time, a divisor of `deepest`. */
   readonly depth: number
-  /** With two slices a workgroup fills one while it multiplies from the other, and waits once a slice instead of twice. */
+  /** With two slices a workgroup reads the next while it multiplies one, at the price of registers, and waits once a slice instead of twice. */
   readonly slices: 1 | 2
 }
 

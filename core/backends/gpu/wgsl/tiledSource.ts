@@ -99,11 +99,14 @@ const staged = (operand: Operand, side: number, { threads, depth }: Tile) => {
   }))
   const origin = name === 'left' ? 'row0' : 'column0'
   const type = isBlock(operand) ? 'mat4x4<f32>' : 'vec4<f32>'
+  const fetched = (k0: string, unit: string): string => `fetch_${name}(batch, ${origin}, ${k0}, ${unit}, last)`
+  const forAll = (statement: (unit: string, next: string) => string): string[] =>
+    each.map(({ next, unit, within }) => `${within}{ ${statement(unit, next)} }`)
   return {
     declare: each.map(({ next }) => `var ${next} = ${type}();`),
-    fetch: (k0: string) =>
-      each.map(({ next, unit, within }) => `${within}{ ${next} = fetch_${name}(batch, ${origin}, ${k0}, ${unit}, last); }`),
-    keep: each.map(({ next, unit, within }) => `${within}{ keep_${name}(slice, ${unit}, ${next}); }`),
+    fetch: (k0: string) => forAll((unit, next) => `${next} = ${fetched(k0, unit)};`),
+    keep: forAll((unit, next) => `keep_${name}(slice, ${unit}, ${next});`),
+    copy: (k0: string) => forAll(unit => `keep_${name}(slice, ${unit}, ${fetched(k0, unit)});`),
   }
 }
 
@@ -123,8 +126,8 @@ const multiplyText = ({ threads, registers, depth }: Tile, vectors: readonly [nu
 
 /**
  * The product as WGSL: a workgroup computes a tile of the result. Slices of both operands go through workgroup memory, laid out so
- * that each thread reads four rows or columns at once and keeps its block in registers. What comes next is on its way from memory
- * while a slice is multiplied.
+ * that each thread reads four rows or columns at once and keeps its block in registers. With two slices, what comes next is on its way
+ * from memory while one is multiplied.
  */
 export const tiledSource = (module: TiledModule): string => {
   const { tile, half, left, right, place, bias, add, inputs, sizes } = module
@@ -174,12 +177,11 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   ${range(registers[0])
     .flatMap(r => quads.map(c => `var c${r}_${c} = vec4<f32>();`))
     .join(' ')}
-    ${both(({ declare }) => declare)}
-    ${both(({ fetch }) => fetch('first'))}
+    ${slices === 2 ? both(({ declare, fetch }) => [...declare, ...fetch('first')]) : ''}
   for (var k0 = first; k0 < last; k0 += ${depth}u) {
-    ${both(({ keep }) => keep)}
+    ${both(({ keep, copy }) => (slices === 2 ? keep : copy('k0')))}
     workgroupBarrier();
-    ${both(({ fetch }) => fetch(`k0 + ${depth}u`))}
+    ${slices === 2 ? both(({ fetch }) => fetch(`k0 + ${depth}u`)) : ''}
     ${multiplyText(tile, [rows / 4, columns / 4])}
     ${slices === 2 ? 'slice = 1u - slice;' : 'workgroupBarrier();'}
   }
