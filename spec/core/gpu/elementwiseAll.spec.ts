@@ -49,7 +49,20 @@ describe.each(backendsUnderTest)('elementwiseAll on %s', name => {
         }
         dispose([inputs, together])
       }),
-      { numRuns: runs(12) },
+      {
+        numRuns: runs(12),
+        // More axes than a kernel loops over by itself.
+        examples: [
+          [
+            [
+              [2, 3, 2, 3, 2],
+              [2, 1, 2, 1, 2],
+              [1, 3, 1, 3, 1],
+            ],
+            pool.slice(0, 4),
+          ],
+        ],
+      },
     )
   })
 

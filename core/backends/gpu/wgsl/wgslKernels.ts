@@ -1,5 +1,5 @@
-import { attentions } from './attention.ts'
 import { conv2d, conv2dInputGrad, conv2dWeightGrad } from './conv2d.ts'
+import { flashAttentions } from './flashAttention.ts'
 import { matmul } from './matmul.ts'
 import { concat, pad } from './movement.ts'
 import { normalisations } from './normalise.ts'
@@ -12,7 +12,7 @@ type AnyKernel = WgslKernel<any>
 /** The ops with hand-written WGSL, by name. Others are maps and reductions, which are WGSL too (see map.ts, reduce.ts). Modes without WGSL use gpu.js kernels. */
 export const wgslKernels: ReadonlyMap<string, AnyKernel> = new Map<string, AnyKernel>(
   Object.entries({
-    ...attentions(),
+    ...flashAttentions,
     concat,
     conv2d,
     conv2dInputGrad,
