@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { cacheFolder } from '../../../io/cacheFolder.ts'
@@ -25,13 +24,16 @@ const keyOf = ({ vendor, architecture, device, description }: TunedAdapter) => (
   kernels: kernelsVersion,
 })
 
-/** A file of its own for each adapter, driver and version of the kernels. */
+/** Longest name of a file, its ending left out. */
+const longestName = 200
+
+/** A file of its own for each adapter, driver and version of the kernels, as far as a file's name can tell them apart. */
 export const tuningPath = (adapter: TunedAdapter, folder: string = cacheFolder()): string => {
-  const name = createHash('sha256')
-    .update(JSON.stringify(keyOf(adapter)))
-    .digest('hex')
-    .slice(0, 16)
-  return join(folder, 'gpu-tuning', `${name}.json`)
+  const name = Object.values(keyOf(adapter))
+    .join('-')
+    .toLowerCase()
+    .replace(/[^a-z0-9.]+/g, '-')
+  return join(folder, 'gpu-tuning', `${name.slice(0, longestName)}.json`)
 }
 
 const parse = (text: string, adapter: TunedAdapter): Tuning => {
