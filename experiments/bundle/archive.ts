@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { createWriteStream, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { createWriteStream, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { Readable } from 'node:stream'
+import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { UserError } from '../support/errors.ts'
@@ -14,7 +14,7 @@ export type Compression = 'xz' | 'gz'
 export const presentCompression = (): Compression => (spawnSync('xz', ['--version']).status === 0 ? 'xz' : 'gz')
 
 /** One thread, so that the bytes do not depend on the number of processors. */
-const compressXz = async (pieces: Readable, path: string): Promise<void> => {
+const compressXz = async (pieces: Readable, to: Writable): Promise<void> => {
   const child = spawn('xz', ['-6', '-T1', '-c'], { stdio: ['pipe', 'pipe', 'inherit'] })
   const ended = new Promise<void>((resolve, reject) =>
     child.on('error', reject).on('close', status => {
@@ -22,7 +22,7 @@ const compressXz = async (pieces: Readable, path: string): Promise<void> => {
       else reject(new UserError(`bundle: xz ended with ${status}`, 'look for its message above'))
     }),
   )
-  await Promise.all([ended, pipeline(pieces, child.stdin), pipeline(child.stdout, createWriteStream(path))])
+  await Promise.all([ended, pipeline(pieces, child.stdin), pipeline(child.stdout, to)])
 }
 
 export interface ArchiveOptions {
@@ -48,8 +48,10 @@ export const writeArchive = async (
   mkdirSync(dirname(out), { recursive: true })
   try {
     const stream = Readable.from(pieces(), { objectMode: false })
-    if (compression === 'xz') await compressXz(stream, partial)
-    else await pipeline(stream, createGzip({ level: 9 }), createWriteStream(partial))
+    // Opened at once: a file that is opened while its stream fails would come to be after it was removed.
+    const to = createWriteStream(partial, { fd: openSync(partial, 'w') })
+    if (compression === 'xz') await compressXz(stream, to)
+    else await pipeline(stream, createGzip({ level: 9 }), to)
     renameSync(partial, out)
   } finally {
     rmSync(partial, { force: true })
