@@ -1,4 +1,4 @@
-import { type Backend, ops, type Tensor, tensor, tidy } from '../../core/index.ts'
+import { type Backend, ops, sizeOf, type Tensor, tensor, tidy } from '../../core/index.ts'
 import { uniform } from '../../core/random/distributions.ts'
 import { foldIn, key } from '../../core/random/key.ts'
 
@@ -21,8 +21,6 @@ export interface Task {
 }
 
 const perUnit: Readonly<Record<Rate['unit'], number>> = { 'GFLOP/s': 1e9, 'GB/s': 1e9, 'M elements/s': 1e6 }
-
-const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1)
 
 /** [m, n] times [n, n]. */
 export const gemm = (n: number, m = n): Task => ({
@@ -104,13 +102,17 @@ export const measure = async (task: Task, backend: Backend): Promise<Rate> => {
   return { name, milliseconds, perSecond: work / (milliseconds / 1000) / perUnit[unit], unit }
 }
 
+/** Products and convolutions of three sizes, smallest first, which tiles are measured on, too. */
+export const gemms: readonly Task[] = [gemm(256), gemm(1024), gemm(4096)]
+export const convolutions: readonly Task[] = [conv(4, 32, 16), conv(16, 128, 32), conv(64, 256, 32)]
+
 /** Series of the same task, smallest first. */
-const series: readonly (readonly Task[])[] = [
-  [256, 1024, 4096].map(gemm),
-  [conv(4, 32, 16), conv(16, 128, 32), conv(64, 256, 32)],
+export const series: readonly (readonly Task[])[] = [
+  gemms,
+  convolutions,
   [norm(4, 32, 16), norm(64, 256, 32)],
-  [2 ** 18, 2 ** 24].map(chain),
-  [2 ** 18, 2 ** 24].map(copy),
+  [chain(2 ** 18), chain(2 ** 24)],
+  [copy(2 ** 18), copy(2 ** 24)],
 ]
 
 /** A larger size is tried only if by its work it takes less than this: a quarter of a second a call. */

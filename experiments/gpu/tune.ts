@@ -5,7 +5,7 @@ import { type Level, type ProductKind, productKinds, type Tuning, tunedTile } fr
 import { type Backend, sizeOf } from '../../core/index.ts'
 import { conv2dInputGrad } from '../../core/ops/conv2dInputGrad.ts'
 import { conv2dWeightGrad } from '../../core/ops/conv2dWeightGrad.ts'
-import { conv, elapsed, gemm, makeInputs, patience, type Task } from './rates.ts'
+import { convolutions, elapsed, gemm, gemms, makeInputs, patience, type Task } from './rates.ts'
 
 const geometry = { stride: [1, 1], padding: [1, 1, 1, 1], groups: 1 } as const
 
@@ -28,11 +28,9 @@ const weightGrad = (forward: Task): Task => {
   }
 }
 
-const convolutions = [conv(4, 32, 16), conv(16, 128, 32), conv(64, 256, 32)]
-
 /** What is timed for each kind of product, smallest first. */
 export const trials: Readonly<Record<ProductKind, readonly Task[]>> = {
-  gemm: [gemm(256), gemm(1024), gemm(4096)],
+  gemm: gemms,
   skinny: [gemm(512, 8), gemm(4096, 16)],
   conv2d: convolutions,
   conv2dInputGrad: convolutions.map(inputGrad),
@@ -49,7 +47,7 @@ export interface Choice {
   readonly gain: number
 }
 
-/** Times the calls of a task with each tile; the backend computes with the one that `setTile` was given last. */
+/** A backend that computes with the tile that `setTile` was given last. */
 interface Bench {
   readonly backend: Backend
   readonly setTile: (tile: Tile | undefined) => void
@@ -101,7 +99,7 @@ export interface Tuned {
 
 export interface TuneOptions {
   readonly tasks?: Partial<typeof trials>
-  /** Those that the device's limits allow are timed. */
+  /** Those that the device's limits allow are timed; the usual ones must be among them. */
   readonly candidates?: readonly Tile[]
 }
 

@@ -4,7 +4,7 @@ import { opRegistry } from '../../../core/op.ts'
 import { checkOps } from '../../../experiments/gpu/checkOps.ts'
 import { type DoctorReport, doctor, formatDoctor } from '../../../experiments/gpu/doctor.ts'
 import { peakOf } from '../../../experiments/gpu/peaks.ts'
-import { chain, conv, copy, gemm, measure, norm } from '../../../experiments/gpu/rates.ts'
+import { chain, conv, copy, gemm, measure, norm, series } from '../../../experiments/gpu/rates.ts'
 
 /** The reference backend with one op computed as `change` of its values. */
 const faulty = async (name: string, change: (value: number) => number): Promise<Backend> => {
@@ -52,6 +52,15 @@ describe('gpu:doctor', () => {
     expect(wrong).toEqual([{ op: 'pad', error: 0, ok: false, failure: 'no such kernel' }])
     const report: DoctorReport = { best: 'webasm', ok: false, modes: [{ mode: 'webasm', present: true, ops: wrong, rates: [] }] }
     expect(formatDoctor(report)).toContain('WRONG    pad: no such kernel')
+  })
+
+  it('should time products of square matrices, and more work with each size of a series', () => {
+    expect(series[0]!.map(({ name }) => name)).toEqual(['gemm 256', 'gemm 1024', 'gemm 4096'])
+    for (const tasks of series) {
+      const work = tasks.map(task => task.work)
+      expect(work[0]).toBeGreaterThan(0)
+      expect(work).toEqual([...new Set(work)].sort((a, b) => a - b))
+    }
   })
 
   it('should count the work that it times', async () => {
