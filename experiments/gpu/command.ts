@@ -7,7 +7,7 @@ export const doctorCommand = (): Command =>
   new Command('gpu:doctor')
     .description('show the modes of the gpu backend, check every op on them and measure how fast they are')
     .option('--json', 'print the report as JSON')
-    .option('--quick', 'one case per op and no rates')
+    .option('--quick', 'one case per op, no rates, and no tiles')
     .option('--tiles', 'measure tiles of products although it takes long: with --quick, or on an adapter that computes on the processor')
     .action(async ({ json, quick = false, tiles = false }: { json?: boolean; quick?: boolean; tiles?: boolean }) => {
       const report = await doctor({ quick, tiles })

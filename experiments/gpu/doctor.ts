@@ -55,7 +55,7 @@ const chooseTiles = async (opened: OpenWebgpu, measured: boolean): Promise<Tiles
   return { ...(readTuning(opened.info) && { path: tuningPath(opened.info) }), choices: [] }
 }
 
-const describeAdapter = async (mode: GpuMode, { quick, tiles }: Required<DoctorOptions>): Promise<AdapterReport | undefined> => {
+const describeAdapter = async (mode: GpuMode, { quick, tiles }: Effort): Promise<AdapterReport | undefined> => {
   const opened = mode === 'webgpu' ? await openWebgpu() : undefined
   if (!opened) return undefined
   const { adapter, driver, software, features, limits } = opened
@@ -67,11 +67,14 @@ const describeAdapter = async (mode: GpuMode, { quick, tiles }: Required<DoctorO
 export interface DoctorOptions {
   /** Default: all modes. */
   readonly modes?: readonly GpuMode[]
-  /** One case per op instead of six, and no rates and tiles. Default false. */
+  /** One case per op instead of six, no rates, and no tiles. Default false. */
   readonly quick?: boolean
   /** Measures tiles in any case. Default: unless quick, or on an adapter that computes on the processor, which builds kernels slowly. */
   readonly tiles?: boolean
 }
+
+/** What is measured of a mode. */
+type Effort = Required<Pick<DoctorOptions, 'quick' | 'tiles'>>
 
 /** The checks of a mode's ops, with what has computed each. */
 const checkMode = async (mode: GpuMode, quick: boolean): Promise<Pick<Extract<ModeReport, { present: true }>, 'ops' | 'rates'>> => {
@@ -87,7 +90,7 @@ const checkMode = async (mode: GpuMode, quick: boolean): Promise<Pick<Extract<Mo
   return { ops, rates: quick ? [] : await measureRates(backend) }
 }
 
-const examine = async (mode: GpuMode, options: Required<DoctorOptions>): Promise<ModeReport> => {
+const examine = async (mode: GpuMode, options: Effort): Promise<ModeReport> => {
   const missing = await missingMode(mode)
   if (missing) return { mode, present: false, missing: `${missing.what}; ${missing.remedy}` }
   const adapter = await describeAdapter(mode, options)
@@ -97,7 +100,7 @@ const examine = async (mode: GpuMode, options: Required<DoctorOptions>): Promise
 /** Looks at each mode: what it needs when it is missing, else whether its ops are right, what computes them and how fast they are. */
 export const doctor = async ({ modes = gpuModes, quick = false, tiles = false }: DoctorOptions = {}): Promise<DoctorReport> => {
   const reports: ModeReport[] = []
-  for (const mode of modes) reports.push(await examine(mode, { modes, quick, tiles }))
+  for (const mode of modes) reports.push(await examine(mode, { quick, tiles }))
   return {
     best: await chooseMode('best'),
     modes: reports,
