@@ -1,6 +1,7 @@
 import * as library from 'gpu.js'
 import { sizeOf } from '../../../shape.ts'
 import type { Program, Shader } from '../device.ts'
+import { workgroupsFor } from '../wgsl/indexing.ts'
 
 /** What this project uses of gpu.js's translator, whose types are not published. */
 interface Translator {
@@ -16,9 +17,6 @@ const { GPU, WebGPUKernel } = library as unknown as {
   GPU: typeof library.GPU
   WebGPUKernel: new (source: string, settings: Record<string, unknown>) => Translator
 }
-
-/** WebGPU promises no more workgroups along one axis. */
-const mostWorkgroups = 65535
 
 const groupSize = 64
 
@@ -53,8 +51,7 @@ const translateBody = (program: Program, inputs: number, params: number): Pick<T
 export const translate = (program: Program, inputs: number, params: number): Shader => {
   const { translatedFunctions, translatedBody } = translateBody(program, inputs, params)
   const length = sizeOf(program.grid)
-  const groups = Math.ceil(length / groupSize)
-  const across = Math.min(groups, mostWorkgroups)
+  const workgroups = workgroupsFor(Math.ceil(length / groupSize))
   const [width, height = 1] = program.grid as [number, number?]
   const code = `${list(inputs, i => `@group(0) @binding(${i}) var<storage, read> user_x${i} : array<f32>;`).join('\n')}
 @group(0) @binding(${inputs}) var<storage, read_write> result : array<f32>;
@@ -63,11 +60,11 @@ var<private> threadGid : vec3<u32>;
 ${list(inputs, i => `fn get_user_x${i}(z : i32, y : i32, x : i32) -> f32 { return user_x${i}[x]; }`).join('\n')}
 ${translatedFunctions}
 @compute @workgroup_size(${groupSize}) fn main(@builtin(global_invocation_id) gid : vec3<u32>) {
-  let flat_index = gid.x + gid.y * ${across * groupSize}u;
+  let flat_index = gid.x + gid.y * ${workgroups[0] * groupSize}u;
   if (flat_index >= ${length}u) { return; }
   threadGid = vec3<u32>(flat_index % ${width}u, flat_index / ${width}u % ${height}u, flat_index / ${width * height}u);
   let data_index = i32(flat_index);
   ${translatedBody}
 }`
-  return { code, workgroups: [across, Math.ceil(groups / across), 1], length }
+  return { code, workgroups, length }
 }

@@ -3,6 +3,7 @@ import { sizeOf } from '../../../shape.ts'
 import type { DeviceArray, GpuArray } from '../device.ts'
 import { attentions } from './attention.ts'
 import { accumulate, accumulators, flashText, lowest, mostChannels, products, scaled, slicesOf, store, tilePositions } from './flashText.ts'
+import { mostWorkgroups } from './indexing.ts'
 import type { WgslDevice, WgslKernel } from './wgslKernel.ts'
 
 const rows = [0, 1, 2, 3]
@@ -144,15 +145,12 @@ const textOf = (name: string, slices: number, make: (slices: number) => string):
   return text
 }
 
-/** WebGPU promises no more workgroups along an axis. */
-const mostGroups = 65535
-
 /** How a call is dispatched; undefined where registers or workgroups do not suffice. */
 const callsOf = (device: WgslDevice, [query, key]: readonly GpuArray[], { heads }: AttentionAttributes) => {
   const [batch, channels, queries] = query!.shape as [number, number, number]
   const [all, perHead, keys] = [batch * heads, channels / heads, key!.shape[2]!]
   const tiles = { queries: Math.ceil(queries / tilePositions), keys: Math.ceil(keys / tilePositions) }
-  if (perHead > mostChannels || Math.max(all, tiles.queries, tiles.keys) > mostGroups) return undefined
+  if (perHead > mostChannels || Math.max(all, tiles.queries, tiles.keys) > mostWorkgroups) return undefined
   const slices = slicesOf(perHead)
   const given = { sizes: [perHead, queries, keys], params: [1 / Math.sqrt(perHead)] }
   return {

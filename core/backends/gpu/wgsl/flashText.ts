@@ -126,7 +126,7 @@ const acrossText = (
 }`
 
 /** The names of `args`, in the order of the numbers that a dispatch gives. */
-export const flashSizes = ['channels', 'queries', 'keys'] as const
+const flashSizes = ['channels', 'queries', 'keys'] as const
 
 export interface FlashKernel {
   /** The positions of each array, and of the rows. */

@@ -51,11 +51,11 @@ export const argumentsText = (binding: number, sizes: readonly string[], params:
 export const mostArguments = 64
 
 /** WebGPU promises no more workgroups along an axis. */
-const mostAcross = 65535
+export const mostWorkgroups = 65535
 
 /** Workgroups for a number of them that may be too large for one axis; a shader counts with `group.x + group.y * groups.x`. */
 export const workgroupsFor = (count: number): readonly [number, number, number] => {
-  const across = Math.min(count, mostAcross)
+  const across = Math.min(count, mostWorkgroups)
   return [across, Math.ceil(count / across), 1]
 }
 

@@ -1,5 +1,6 @@
 import type { DeviceArray } from '../device.ts'
 import { reduceViews } from '../reduce.ts'
+import { mostWorkgroups } from './indexing.ts'
 import { columnsOf, deepest, rowsOf, type Tile, tileName, usualTile } from './tile.ts'
 import { type Operand, type TiledModule, tiledSource } from './tiledSource.ts'
 import { kindOf, type ProductKind } from './tuning.ts'
@@ -66,9 +67,6 @@ const sourceOf = (product: Product, chosen: Pick<TiledModule, 'tile' | 'half' | 
   return code
 }
 
-/** WebGPU promises no more workgroups along an axis. */
-const mostGroups = 65535
-
 /**
  * Computes a product. The terms of each sum are added in the order of k, in parts that do not depend on the tile. Undefined when
  * it takes more workgroups than WebGPU promises.
@@ -84,7 +82,7 @@ export const tiledProduct = (
   const extent = { batches: batches * splits, m, n }
   const tile = given ?? device.wgsl?.tileFor?.(kindOf(extent, convolution), extent) ?? usualTile(extent)
   const workgroups = [Math.ceil(n / columnsOf(tile)), Math.ceil(m / rowsOf(tile)), batches * splits] as const
-  if (workgroups.some(count => count > mostGroups)) return undefined
+  if (workgroups.some(count => count > mostWorkgroups)) return undefined
   const length = batches * m * n
   const chunk = Math.ceil(k / splits / deepest) * deepest
   const sizes = { batches, m, n, k, splits, chunk, length, ...product.sizes }
