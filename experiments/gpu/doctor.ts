@@ -129,7 +129,7 @@ const opLines = (ops: readonly OpCheck[]): string[] => {
 }
 
 const tileLines = ({ path, choices }: TilesReport): string[] => [
-  `  tiles    ${path === undefined ? 'by size: nothing was measured, which gpu:doctor --tiles does' : `as measured: ${path}`}`,
+  `  tiles    ${path === undefined ? 'by size: nothing was measured, which npm run gpu:doctor -- --tiles does' : `as measured: ${path}`}`,
   ...choices.map(({ kind, task, tile, usual, gain }) => {
     const against = tile === usual ? 'as without measuring' : `${gain.toFixed(2)} times as fast as ${usual}`
     return `  tile     ${kind}, ${task}: ${tile}, ${against}`

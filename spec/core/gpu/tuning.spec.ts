@@ -109,7 +109,7 @@ describe('the file of what was measured', () => {
     writeFileSync(path, text)
     expect(readTuning(adapter, line => told.push(line))).toBeUndefined()
     expect(told).toHaveLength(1)
-    expect(told[0]).toMatch(/^gpu: .*\.json is ignored: [^\n]+; npm run gpu:doctor measures anew$/)
+    expect(told[0]).toMatch(/^gpu: .*\.json is ignored: [^\n]+; npm run gpu:doctor -- --tiles measures anew$/)
   })
 
   it('should only be taken for a tuning in its form', () => {

@@ -54,7 +54,7 @@ export const readTuning = (
     return parse(readFileSync(path, 'utf8'), adapter)
   } catch (error) {
     const [why] = String((error as Error)?.message ?? error).split('\n')
-    tell(`gpu: ${path} is ignored: ${why}; npm run gpu:doctor measures anew`)
+    tell(`gpu: ${path} is ignored: ${why}; npm run gpu:doctor -- --tiles measures anew`)
     return undefined
   }
 }
