@@ -58,7 +58,8 @@ const sourceOf = (product: Product, chosen: Pick<TiledModule, 'tile' | 'half' | 
   const { place, bias, into } = product
   const { left, right } = operandsOf(product)
   const operand = ({ element, alongK, vector }: Operand) => [element, alongK, vector?.input, vector?.place]
-  const key = [tileName(chosen.tile), chosen.half, ...operand(left), ...operand(right), place, bias, into?.add, chosen.inputs].join('|')
+  const { tile, half, inputs, sizes } = chosen
+  const key = [tileName(tile), half, ...operand(left), ...operand(right), place, bias, into?.add, inputs, ...sizes].join('|')
   let code = sources.get(key)
   if (code === undefined) {
     code = tiledSource({ ...chosen, left, right, place, bias, add: into?.add ?? false })
