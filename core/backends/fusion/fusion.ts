@@ -161,6 +161,7 @@ export const createFusion = (target: FusionTarget): Fusion => {
     // A constant operand is computed by other instructions than the same number in an array.
     if (own.some(each => each.expr.kind === 'const' || !target.accepts(each))) return undefined
     const parts = partsOf(inputs, size, most)
+    // Of the same parts, so all have the same leaves and parameters.
     const composed = own.map(each => compose(each, params, parts))
     const results = composed.map(() => target.create(size))
     const [{ expr, leaves, params: all }] = composed as [(typeof composed)[0]]

@@ -1,4 +1,4 @@
-/** Convolutions with one tap per channel, which are matrix products of the images as they lie: no table of offsets, no copy. */
+/** Convolutions with one tap per channel, which are matrix products of the images as they lie: no table of offsets, no border, no copy of the result. */
 import type { Heap } from '../heap.ts'
 import { divide, onThreads } from '../threads/onThreads.ts'
 import type { ModuleBuilder } from './assembler.ts'

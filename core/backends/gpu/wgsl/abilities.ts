@@ -9,8 +9,8 @@ export interface Abilities {
    * Whether tiled products keep their operands as f16 in workgroup memory, which halves what is moved there. Products and sums are
    * float32, so that with u = 2^-11 (2^-10 where a driver rounds towards zero) the error is at most (2u + u^2) times the sum of
    * |a| |b| beside that of float32, for operands between 2^-14 and 65504 in size. Smaller ones are off by up to u 2^-14, larger
-   * ones are infinite or, as WGSL leaves it open, anything. Measured on Mesa's llvmpipe, of uniform operands around 0: 3e-4 of the
-   * results' root mean square, with 36 to 1024 terms, where float32 has 6e-7.
+   * ones are infinite or, as WGSL leaves it open, anything. Of uniform operands around 0 it is 3e-4 of the
+   * results' root mean square on Mesa's llvmpipe, whatever the number of terms: errors and results grow alike with its root.
    */
   readonly half?: boolean
   /** Whether the threads of a workgroup combine sums and maxima by subgroups, which takes fewer barriers. */

@@ -71,6 +71,6 @@ export const paddedResults = (extent: Extent, given: Tile): number => groupsOf(e
 /** Workgroups that keep a device busy; a smaller tile is taken where a larger one gives fewer. */
 const enoughGroups = 256
 
-/** The tile where nothing was measured. */
+/** The tile where nothing was measured: the largest that gives enough workgroups, and of whose side the product fills half. */
 export const usualTile = (extent: Extent): Tile =>
   usualTiles.find(each => groupsOf(extent, each) >= enoughGroups && rowsOf(each) <= 2 * Math.min(extent.m, extent.n)) ?? usualTiles.at(-1)!
