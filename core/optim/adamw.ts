@@ -20,8 +20,6 @@ export interface AdamwOptions {
   readonly weightDecay?: number
 }
 
-type Next = Record<string, Tensor>
-
 export interface AdamwState extends OptimizerState {
   readonly firstMoment: TensorRecord
   readonly secondMoment: TensorRecord
@@ -33,7 +31,8 @@ const [keep, size, rootCorrection, smallest] = [param(4), param(5), param(6), pa
 const first = add(mul(m, decay1), mul(g, rest1))
 const second = add(mul(decay2, v), mul(rest2, mul(g, g)))
 const next = sub(mul(keep, p), div(mul(size, first), add(mul(sqrt(second), rootCorrection), smallest)))
-const update: readonly Expr[] = [next, first, second]
+/** In the order in which `update` takes them apart. */
+const results: readonly Expr[] = [next, first, second]
 
 /**
  * AdamW (Loshchilov and Hutter 2019), in PyTorch's form. At update t = 1, 2, ...:
@@ -54,14 +53,14 @@ export const adamw = (o: AdamwOptions): Optimizer<AdamwState> => {
         const t = state.step + 1
         const rate = learningRateAt(o.learningRate, state.step)
         const corrected = [1 - rate * weightDecay, rate / (1 - beta1 ** t), 1 / Math.sqrt(1 - beta2 ** t), epsilon]
-        const attributes = { exprs: update, params: [beta1, 1 - beta1, beta2, 1 - beta2, ...corrected] }
+        const attributes = { exprs: results, params: [beta1, 1 - beta1, beta2, 1 - beta2, ...corrected] }
         const of: Record<string, Tensor[]> = {}
         for (const [name, x] of Object.entries(params)) {
           const gradient = gradientOf('adamw', gradients, name, x)
           of[name] = ops.elementwiseAll([x, gradient, state.firstMoment[name]!, state.secondMoment[name]!], attributes)
         }
-        const [next, firstMoment, secondMoment] = [0, 1, 2].map(i => mapRecord(params, name => of[name]![i]!)) as [Next, Next, Next]
-        return { params: next, state: { step: t, firstMoment, secondMoment } }
+        const updated = (i: number) => mapRecord(params, name => of[name]![i]!)
+        return { params: updated(0), state: { step: t, firstMoment: updated(1), secondMoment: updated(2) } }
       }),
   }
 }

@@ -4,7 +4,7 @@ import { emitTranspose } from './gemmTranspose.ts'
 import type { BuildOptions } from './link.ts'
 
 /** Columns of a half panel: one vector. */
-export const halfColumns = 4
+const halfColumns = 4
 
 /**
  * Emits `gemmHalfPanel(a, b, c, rows, k, aStrip, ldc, batch, aBatch, bBatch, cBatch)`, all i32: the product of `gemm` (see gemm.ts,
