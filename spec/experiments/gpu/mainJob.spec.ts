@@ -41,7 +41,7 @@ describe.skipIf(process.env.SPEC_BACKENDS !== 'gpu').each(gpuBackendsUnderTest)(
   )
 
   it.each(['White', 'DW_Both'] as const)(
-    'should attack in %s as cpu does: losses to 1e-4, the same outcomes, the same images',
+    'should attack in %s as cpu does: losses to 1e-4, the same outcomes, images alike but for one pixel in fifty',
     async name => {
       const [actual, expected] = [await attackOn(backend, name), await attackOn('cpu', name)]
       expectAllNear(
