@@ -4,7 +4,7 @@ import type { Share } from '../threads/onThreads.ts'
 export const blockPixels = 256
 export const blockTaps = 288
 
-/** For the estimate of how long a call takes. */
+/** For the estimate of how long a convolution takes. */
 export const multiplyAddsPerNanosecond = 20
 
 /** Splits `count` into the fewest blocks of at most `limit`, about equally long and multiples of eight. */

@@ -1,5 +1,6 @@
 import type { Heap } from '../heap.ts'
 import { divide, onThreads } from '../threads/onThreads.ts'
+import { multiplyAddsPerNanosecond } from './convBlocks.ts'
 import { carve, put } from './convScratch.ts'
 import { edgeBytes } from './gemm.ts'
 import type { Linked } from './link.ts'
@@ -22,9 +23,6 @@ const blockChannels = 64
 /** Bytes of transformed filters that are used at once where there are few tiles: they should not leave the cache. */
 const filterBudgetBytes = 384 * 1024
 
-/** Multiply-adds per nanosecond, for the estimate of how long a call takes. */
-const multiplyAddsPerNanosecond = 20
-
 export interface WinogradConvolution {
   readonly source: number
   readonly weight: number
@@ -45,6 +43,7 @@ export const winogradConvolution = (heap: Heap, variant: WinogradVariant, whole:
   const frequencies = variant.size ** 2
   const { blocks, length, images, restImages } = tileBlocks(whole, variant)
   const few = blocks.length === 1
+  // The half panel takes two strips of four filters at a time.
   const filterRows = 8 * Math.max(1, Math.floor(filterBudgetBytes / (32 * frequencies * sources)))
   const channels = Math.min(few ? filterRows : blockChannels, 4 * Math.ceil(results / 4))
   const filterPitch = 4 * (few ? channels : 4 * Math.ceil(results / 4)) * sources + gapBytes

@@ -1,6 +1,7 @@
 import type { Heap } from '../heap.ts'
 import { divide, onThreads, type Share } from '../threads/onThreads.ts'
 import { copyBytes } from './bulk.ts'
+import { multiplyAddsPerNanosecond } from './convBlocks.ts'
 import { carve, put } from './convScratch.ts'
 import { edgeBytes } from './gemm.ts'
 import type { Linked } from './link.ts'
@@ -20,7 +21,6 @@ import type { WinogradGradientVariant } from './winogradTransform.ts'
 
 /** Bytes of frequency sums that are used at once where all tiles fit one block: they should not leave the cache. */
 const sumBudgetBytes = 384 * 1024
-const multiplyAddsPerNanosecond = 20
 
 /** Runs `body` with the part of first <= i < end that lies in [from, to), counted from `from`. */
 const within = ({ first, end }: Share, [from, to]: readonly [number, number], body: (first: number, count: number) => void): void => {
