@@ -75,7 +75,8 @@ describe('cpu conv2d, directly', () => {
 
   it.each<[string, Partial<ConvCase>]>([
     ['an asymmetric padding with stride two', { stride: [2, 2], padding: [0, 1, 0, 1], batch: 9 }],
-    ['a 1x1 kernel read in place', { kernel: [1, 1], padding: [0, 0, 0, 0], inChannels: 12, batch: 7 }],
+    ['a 1x1 kernel', { kernel: [1, 1], padding: [0, 0, 0, 0], inChannels: 12, batch: 7 }],
+    ['a 1x1 kernel on small images, several of which make a block', { kernel: [1, 1], padding: [0, 0, 0, 0], size: [7, 9], batch: 7 }],
     ['a 1x1 kernel with stride two, whose gradient has pixels no tap reaches', { kernel: [1, 1], padding: [0, 0, 0, 0], stride: [2, 2] }],
     [
       'a 1x1 kernel on an odd number of pixels and more channels than a block',

@@ -75,6 +75,7 @@ describe('cpu conv2d by Winograd', () => {
       convolution(70, 9, 3, [5, 4]),
       convolution(1, 200, 36, [4, 4]),
       convolution(1, 36, 200, [8, 4]),
+      convolution(9, 256, 2, [16, 16]),
     ])
       expect(errorOf(c)).toBeLessThan(bounds[mode])
   })
