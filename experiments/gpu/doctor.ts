@@ -2,10 +2,11 @@ import { type ComputedBy, createGpu } from '../../core/backends/gpu/gpu.ts'
 import { chooseMode, type GpuMode, gpuModes, missingMode } from '../../core/backends/gpu/modes.ts'
 import { type OpenWebgpu, openWebgpu } from '../../core/backends/gpu/webgpu/open.ts'
 import { readTuning, tuningPath, writeTuning } from '../../core/backends/gpu/webgpu/tuningFile.ts'
+import { oneLine } from '../../core/io/fileError.ts'
 import { checkOps, type OpCheck } from './checkOps.ts'
 import { type Peak, peakOf } from './peaks.ts'
 import { measureRates, type Rate } from './rates.ts'
-import { type Choice, tune } from './tune.ts'
+import { type Choice, type Tuned, tune } from './tune.ts'
 
 /** The device of a mode that has one. */
 export interface AdapterReport {
@@ -25,6 +26,8 @@ export interface TilesReport {
   readonly path?: string
   /** What was measured now. */
   readonly choices: readonly Choice[]
+  /** Why nothing was measured, or not kept. */
+  readonly failure?: string
 }
 
 /** What one mode of the gpu backend offers on this machine. */
@@ -46,12 +49,21 @@ export interface DoctorReport {
   readonly ok: boolean
 }
 
-/** Measures and keeps tiles, if that is wanted. */
-const chooseTiles = async (opened: OpenWebgpu, measured: boolean): Promise<TilesReport> => {
-  if (measured) {
-    const { tuning, choices } = await tune(opened)
-    return { path: writeTuning(opened.info, tuning), choices }
+/** Measures and keeps tiles. What fails is told and not thrown: nobody needs tiles, and the checks of the ops are still to come. */
+export const measureTiles = async (adapter: OpenWebgpu['info'], measure: () => Promise<Tuned>): Promise<TilesReport> => {
+  let choices: readonly Choice[] = []
+  try {
+    const tuned = await measure()
+    choices = tuned.choices
+    return { path: writeTuning(adapter, tuned.tuning), choices }
+  } catch (error) {
+    return { choices, failure: oneLine(String((error as Error)?.message ?? error)) }
   }
+}
+
+/** Measures tiles, if that is wanted; else looks for what was measured before. */
+const chooseTiles = async (opened: OpenWebgpu, measured: boolean): Promise<TilesReport> => {
+  if (measured) return measureTiles(opened.info, () => tune(opened))
   return { ...(readTuning(opened.info) && { path: tuningPath(opened.info) }), choices: [] }
 }
 
@@ -128,9 +140,14 @@ const opLines = (ops: readonly OpCheck[]): string[] => {
   ]
 }
 
-const tileLines = ({ path, choices }: TilesReport): string[] => [
-  `  tiles    ${path === undefined ? 'by size: nothing was measured, which npm run gpu:doctor -- --tiles does' : `as measured: ${path}`}`,
-  ...choices.map(({ kind, task, tile, usual, gain }) => {
+const tilesLine = ({ path, failure }: TilesReport): string => {
+  if (failure !== undefined) return `  tiles    FAILED to be measured and kept: ${failure}`
+  return `  tiles    ${path === undefined ? 'by size: nothing was measured, which npm run gpu:doctor -- --tiles does' : `as measured: ${path}`}`
+}
+
+const tileLines = (tiles: TilesReport): string[] => [
+  tilesLine(tiles),
+  ...tiles.choices.map(({ kind, task, tile, usual, gain }) => {
     const against = tile === usual ? 'as without measuring' : `${gain.toFixed(2)} times as fast as ${usual}`
     return `  tile     ${kind}, ${task}: ${tile}, ${against}`
   }),

@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { type Backend, loadBackend } from '../../../core/index.ts'
 import { opRegistry } from '../../../core/op.ts'
 import { checkOps } from '../../../experiments/gpu/checkOps.ts'
-import { type DoctorReport, doctor, formatDoctor } from '../../../experiments/gpu/doctor.ts'
+import { type DoctorReport, doctor, formatDoctor, measureTiles } from '../../../experiments/gpu/doctor.ts'
 import { peakOf } from '../../../experiments/gpu/peaks.ts'
 import { chain, conv, copy, gemm, measure, norm, series } from '../../../experiments/gpu/rates.ts'
 
@@ -96,6 +96,24 @@ describe('gpu:doctor', () => {
       expect(text).toContain(part)
     expect(text).toContain("5.10e+3 GFLOP/s, 10 % of the card's 51000")
     expect(on(peakOf('llvmpipe'))).toContain('5.10e+3 GFLOP/s\n')
+  })
+
+  it('should go on when tiles cannot be measured or kept, and say why in one line', async () => {
+    const info = { vendor: 'a', architecture: 'b', device: 'c', description: 'd' }
+    const choices = [{ kind: 'gemm', task: 'gemm 4096', tile: 'large', usual: 'small', gain: 1.5 }] as const
+    expect(await measureTiles(info, () => Promise.reject(new Error('the shader\nwas refused')))).toEqual({
+      choices: [],
+      failure: 'the shader was refused',
+    })
+    vi.stubEnv('DBP_CACHE', '/dev/null/cache')
+    const tiles = await measureTiles(info, async () => ({ tuning: {}, choices })).finally(() => vi.unstubAllEnvs())
+    expect(tiles).toEqual({ choices, failure: expect.stringMatching(/^\/dev\/null\/cache\/gpu-tuning: .+; .+$/) })
+    const adapter = { adapter: 'c', driver: 'd', software: false, features: [], limits: {}, tiles }
+    const ops = [{ op: 'exp', error: 0, ok: true }]
+    const text = formatDoctor({ best: 'webgpu', ok: true, modes: [{ mode: 'webgpu', present: true, adapter, ops, rates: [] }] })
+    expect(text).toContain(
+      `  tiles    FAILED to be measured and kept: ${tiles.failure}\n  tile     gemm, gemm 4096: large, 1.50 times as fast as small\n`,
+    )
   })
 
   it('should say what has computed each op, and measure nothing when it is to be quick', async () => {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { cacheFolder } from '../../../io/cacheFolder.ts'
-import { writeFileAtomic } from '../../../io/files.ts'
+import { toFileError, writeFileAtomic } from '../../../io/files.ts'
 import { isTuning, type Tuning } from '../wgsl/tuning.ts'
 
 /** Of the kernels that are measured: raise it when their text changes, and what was measured before is no longer used. */
@@ -62,7 +62,11 @@ export const readTuning = (
 /** Keeps what was measured; gives the file. @throws FileError */
 export const writeTuning = (adapter: TunedAdapter, tuning: Tuning): string => {
   const path = tuningPath(adapter)
-  mkdirSync(dirname(path), { recursive: true })
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+  } catch (cause) {
+    throw toFileError('creating', dirname(path), cause)
+  }
   writeFileAtomic(path, `${JSON.stringify({ key: keyOf(adapter), tuning }, null, 2)}\n`)
   return path
 }
