@@ -10,8 +10,8 @@ export interface Storage {
   readonly dtype: DType
   /** Number of tensors that use it; at zero it is freed. */
   references: number
-  /** While its computation waits for its first use: the arrays it will read. */
-  readonly deferred?: { readonly leaves: readonly Operand[] } | undefined
+  /** While its computation waits for its first use: the arrays it will read, and those it will write, of one size. */
+  readonly deferred?: { readonly leaves: readonly Operand[]; readonly results: readonly Storage[] } | undefined
 }
 
 /** A contiguous operand as a backend sees it. */

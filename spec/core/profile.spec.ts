@@ -5,6 +5,7 @@ import { flopsOf } from '../../core/backends/profile/flops.ts'
 import { createRecorder, mergeRows, type Phase, type Profile } from '../../core/backends/profile/profile.ts'
 import { FUSED, profiled } from '../../core/backends/profile/profiled.ts'
 import { createFakeAsync, createReference } from '../../core/backends/reference/reference.ts'
+import { add, input, mul } from '../../core/expr/expr.ts'
 import { type Backend, checkpoint, dispose, grad, ops, type Tensor, tensor, tidy, withBackend } from '../../core/index.ts'
 import { forEachTap } from '../../core/ops/conv2d.ts'
 
@@ -75,6 +76,19 @@ describe('the profiler', () => {
     expect(profile.rows.find(row => row.name === 'elementwise')!.flops).toBe(2 * size)
     expect(profile.rows.find(row => row.name === 'softmax')!.milliseconds).toBeGreaterThan(0)
     expect(profile.bytesPeak).toBe(12 * size)
+  })
+
+  it('should count once a pass that has several results, and all that it writes', () => {
+    const size = 64 * 64
+    const profile = profileOf(createCpu(), () => {
+      const x = values([64, 64])
+      const [double, square] = ops.elementwiseAll([x], { exprs: [add(input(0), input(0)), mul(input(0), input(0))], params: [] })
+      ops.softmax(double!)
+      ops.softmax(square!)
+    })
+    expect(callsOf(profile)).toEqual({ 'elementwise forward': 1, [`${FUSED} forward`]: 1, 'softmax forward': 2 })
+    expect(Object.fromEntries(profile.rows.map(row => [row.name, row.bytes]))).toMatchObject({ elementwise: 0, [FUSED]: 12 * size })
+    expect(profile.rows.find(row => row.name === 'elementwise')!.flops).toBe(2 * size)
   })
 
   it('should see a pass within an op that cannot take its operand in', () => {

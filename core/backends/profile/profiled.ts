@@ -1,4 +1,4 @@
-import { formatShape, sizeOf } from '../../shape.ts'
+import { formatShape, type Shape, sizeOf } from '../../shape.ts'
 import { isPullingBack } from '../../tape.ts'
 import type { Backend, DType, HostValues, Operand, Storage } from '../backend.ts'
 import { flopsOf } from './flops.ts'
@@ -9,6 +9,10 @@ const bytesPer: Record<DType, number> = { float32: 4, float64: 8, int32: 4 }
 const bytesOf = ({ storage, shape }: Operand): number => bytesPer[storage.dtype] * sizeOf(shape)
 
 const totalBytes = (operands: readonly Operand[]): number => operands.reduce((sum, operand) => sum + bytesOf(operand), 0)
+
+/** What the pass of a deferred array, seen in this shape, reads and writes. */
+const bytesOfPass = ({ leaves, results }: NonNullable<Storage['deferred']>, shape: Shape): number =>
+  totalBytes([...leaves, ...results.map(storage => ({ storage, shape }))])
 
 /** Name of the passes in which deferred elementwise ops are computed together. */
 export const FUSED = 'elementwise, fused'
@@ -33,7 +37,7 @@ export const profiled = (backend: Backend, recorder: Recorder): Backend => {
     const start = now()
     backend.settle(storage)
     const duration = now() - start
-    const bytes = totalBytes([...deferred.leaves, { storage, shape }])
+    const bytes = bytesOfPass(deferred, shape)
     recorder.record({ name: FUSED, phase: phaseNow(), start, duration, detail: formatShape(shape), flops: 0, bytes, calls: 1 })
     return true
   }
@@ -53,7 +57,9 @@ export const profiled = (backend: Backend, recorder: Recorder): Backend => {
   const run: Backend['run'] = (op, inputs, attributes, shape, dtype) => {
     const isElementwise = op.kernel === 'elementwise'
     if (!isElementwise) for (const input of inputs) settle(input)
-    const waiting = inputs.filter(({ storage }) => storage.deferred).map(input => ({ input, leaves: input.storage.deferred!.leaves }))
+    const waiting = inputs
+      .filter(({ storage }) => storage.deferred)
+      .map(input => ({ input, bytes: bytesOfPass(input.storage.deferred!, input.shape) }))
     const start = now()
     const storage = backend.run(op, inputs, attributes, shape, dtype)
     const duration = now() - start
@@ -72,7 +78,7 @@ export const profiled = (backend: Backend, recorder: Recorder): Backend => {
       return storage
     }
     // An operand that cannot be taken in was computed within the call, which is nearly all of its time.
-    const moved = settled.reduce((sum, { input, leaves }) => sum + totalBytes([...leaves, input]), 0)
+    const moved = settled.reduce((sum, pass) => sum + pass.bytes, 0)
     recorder.record({ ...common, name: FUSED, duration, flops: 0, bytes: moved, calls: settled.length })
     recorder.record({ ...common, name, duration: 0, flops, bytes, calls: 1 })
     return storage
