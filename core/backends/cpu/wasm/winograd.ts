@@ -47,7 +47,10 @@ export const gapBytes = 64
 
 export const scratchBytes = Math.max(tileScratchBytes, filterScratchBytes)
 
-/** Tiles per block: enough that the filters, which every block reads from beyond the second-level cache, are worth it. */
+/**
+ * Tiles per block: enough that the filters, which every block reads from beyond the second-level cache, are worth it. Filters of
+ * many channels take longer to read than the tiles of a block, so there a block is larger.
+ */
 const blockTiles = (sources: number): number => (sources >= 256 ? 128 : 64)
 /** No more tiles than this are one block. */
 const fewTiles = 128
