@@ -14,7 +14,7 @@ export interface SeveralAttributes {
 /**
  * Several elementwise functions of the same tensors, which are read once where the backend can write several arrays in one
  * pass. Their meaning and their gradients are those of `elementwise` for each expression; all results have the shape to which
- * the inputs broadcast. Keep the expressions' objects: kernels are cached by them.
+ * the inputs broadcast, and without expressions there are none. Keep the expressions' objects: kernels are cached by them.
  *
  * @throws Error as `elementwise`
  */
@@ -22,6 +22,6 @@ export const elementwiseAll = (inputs: readonly Tensor[], { exprs, params }: Sev
   checkInputs('elementwiseAll', inputs)
   const { backend } = inputs[0]!
   const shape = broadcastShapes('elementwiseAll', ...inputs.map(input => input.shape))
-  const together = isTraced(inputs) ? undefined : backend.runAll?.('elementwiseAll', inputs, { exprs, params }, shape)
+  const together = isTraced(inputs) || exprs.length === 0 ? undefined : backend.runAll?.('elementwiseAll', inputs, { exprs, params }, shape)
   return together?.map(storage => makeTensor(backend, storage, shape)) ?? exprs.map(expr => elementwise(inputs, { expr, params }))
 }

@@ -200,7 +200,7 @@ export const createGpu = async (
     }
   }
   return {
-    name: `gpu:${chosen}${abilities?.half ? ':half' : ''}`,
+    name: `gpu:${chosen}${chosen === 'webgpu' && abilities?.half ? ':half' : ''}`,
     floatType: 'float32',
     upload(values, dtype) {
       if (dtype === 'int32') return store(Int32Array.from(values), values.length, dtype)

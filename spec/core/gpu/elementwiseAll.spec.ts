@@ -30,7 +30,7 @@ const wave = (shape: readonly number[], seed: number, backend: Backend): Tensor 
   )
 
 describe.each(backendsUnderTest)('elementwiseAll on %s', name => {
-  const chosen = fc.uniqueArray(fc.constantFrom(...pool), { minLength: 1, maxLength: 5 })
+  const chosen = fc.uniqueArray(fc.constantFrom(...pool), { maxLength: 5 })
 
   it('should compute what each expression computes alone, in any broadcast shape', async () => {
     const backend = await loadBackend(name)
