@@ -28,7 +28,7 @@ export const runCommand = (): Command => {
   const command = new Command('run')
     .description('attack diffusion-based purification in every threat setting and judge the claims of the paper')
     .addOption(deciding('--preset <name>', 'data and networks'))
-    .option('--full', 'add the sweeps over t*, epsilon and l_2, the controls and three training seeds (about 17 minutes)')
+    .option('--full', 'add the sweeps over t*, epsilon and l_2, the controls and three training seeds (about half an hour)')
     .addOption(deciding('--seed <n>', 'seed of every noise of attack and report', number))
     .addOption(deciding('--images <n>', 'test images where all noise stays random', number))
     .addOption(deciding('--images-partial <n>', 'test images where half of the noise is known', number))
