@@ -12,23 +12,26 @@ export default defineConfig(({ mode }) => {
     mode === 'gpu'
       ? ['spec/core/gpu/**/*.spec.ts', 'spec/algorithms/**/*.spec.ts', 'spec/experiments/gpu/mainJob.spec.ts']
       : ['spec/**/*.spec.ts']
+  const common = {
+    pool: 'forks' as const,
+    setupFiles: ['spec/support/setup.ts'],
+    ...(mode === 'gpu' && { globalSetup: ['spec/support/gpuSetup.ts'] }),
+    env: {
+      // Two test files run at a time: threads within ops would only compete with them.
+      DBP_THREADS: '1',
+      ...(mode === 'gpu' && { SPEC_BACKENDS: 'gpu' }),
+      ...(mode === 'deep' && { SPEC_RUNS: process.env.SPEC_RUNS ?? '10' }),
+    },
+    // A software driver builds a kernel in seconds, and some tests need dozens of kernels.
+    testTimeout: { gpu: 300_000, deep: 600_000 }[mode] ?? 30_000,
+  }
   return {
     test: {
-      setupFiles: ['spec/support/setup.ts'],
-      ...(mode === 'gpu' && { globalSetup: ['spec/support/gpuSetup.ts'] }),
-      env: {
-        // Two test files run at a time: threads within ops would only compete with them.
-        DBP_THREADS: '1',
-        ...(mode === 'gpu' && { SPEC_BACKENDS: 'gpu' }),
-        ...(mode === 'deep' && { SPEC_RUNS: process.env.SPEC_RUNS ?? '10' }),
-      },
-      testTimeout: { gpu: 120_000, deep: 600_000 }[mode] ?? 30_000,
-      pool: 'forks',
       maxWorkers: 2,
       // Loading the modules anew for each of two hundred files would take a third of the time.
       projects: [
-        { extends: true, test: { name: 'shared', include, exclude: alone, isolate: false } },
-        { extends: true, test: { name: 'alone', include: mode === 'gpu' ? [] : alone } },
+        { test: { ...common, name: 'shared', include, exclude: alone, isolate: false } },
+        { test: { ...common, name: 'alone', include: mode === 'gpu' ? [] : alone } },
       ],
     },
   }
