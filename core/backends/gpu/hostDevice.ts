@@ -14,6 +14,15 @@ interface Compiled {
 const mostKernels = 512
 const mostBytes = 256 * 2 ** 20
 
+/**
+ * A program as gpu.js draws it with OpenGL. It makes a result of two axes a texture with these sides, which fails where one is
+ * longer than textures can be, and folds one of three axes into a square: the second axis becomes the third.
+ */
+const folded = (program: Program): Program =>
+  program.grid.length === 2
+    ? { ...program, grid: [program.grid[0]!, 1, program.grid[1]!], body: program.body.replaceAll('this.thread.y', 'this.thread.z') }
+    : program
+
 /** A list of parameters and a body as the source text that gpu.js parses. */
 const functionText = ({ body }: Program, inputs: number, params: number): string => {
   const names = [...Array.from({ length: inputs }, (_, i) => `x${i}`), ...Array.from({ length: params }, (_, i) => `p${i}`)]
@@ -47,13 +56,16 @@ const flatten = (result: unknown, size: number): Float32Array => {
  * One kernel per program and number of arguments, with explicit argument types and `precision: 'single'`, called only with
  * the sizes it was made for: gpu.js returns wrong shapes, silently, when they change. Sizes and loop bounds are literals,
  * because gpu.js stops other loops after 1000 rounds and computes other indices in float32.
+ *
+ * OpenGL need not know NaN: min(max(NaN, 0), 1) is 1 there, and selections written out are folded to the same.
  */
 export const createHostDevice = (mode: HostMode): GpuDevice => {
   const gpu = new GPU({ mode })
   const cache = new Map<string, Compiled>()
   let cachedBytes = 0
 
-  const compile = (program: Program, inputs: readonly DeviceArray[], params: number): Compiled => {
+  const compile = (given: Program, inputs: readonly DeviceArray[], params: number): Compiled => {
+    const program = mode === 'headlessgl' ? folded(given) : given
     const text = functionText(program, inputs.length, params)
     const kernel: IKernelRunShortcut = gpu.createKernel(text as never, {
       output: [...program.grid],

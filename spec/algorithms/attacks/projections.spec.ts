@@ -21,6 +21,8 @@ const imagesOf = async (x: Tensor): Promise<Float64Array[]> => {
   const size = values.length / x.shape[0]!
   return Array.from({ length: x.shape[0]! }, (_, i) => values.slice(i * size, (i + 1) * size))
 }
+/** Of min(-0, 0) GLSL and WGSL may give either zero: the two are one value. */
+const values = async (x: Tensor): Promise<number[]> => Array.from(await x.data(), value => value + 0)
 const length = (values: Float64Array, norm: Norm): number => (norm === 'linf' ? Math.max(...values.map(Math.abs)) : Math.hypot(...values))
 
 describe.each(backendsUnderTest)('projections on %s', backend => {
@@ -49,7 +51,7 @@ describe.each(backendsUnderTest)('projections on %s', backend => {
     property(async (seed, { shape, ...ball }) => {
       const once = projectBall(gaussian(seed, 'delta', shape), ball)
       const twice = projectBall(once, ball)
-      if (ball.norm === 'linf') expect(await bits(twice)).toBe(await bits(once))
+      if (ball.norm === 'linf') expect(await values(twice)).toEqual(await values(once))
       else expectAllNear(await twice.data(), await once.data(), ulps)
     }),
   )
