@@ -92,6 +92,58 @@ describe.skipIf(!present)('products in half precision on WebGPU', () => {
     expect(await product(a, b, [m, k, n], true)).toEqual(await product(a, b, [m, k, n], false))
   })
 
+  /** Sizes of rows, columns and images: from the least gradients that a sure classifier gives to what half precision cannot hold. */
+  const powers = [0, -60, 40, -30, 17]
+  const scaled = (values: readonly number[], perSet: number): number[] =>
+    values.map((value, i) => value * 2 ** powers[Math.floor(i / perSet) % powers.length]!)
+  const draws = (name: string, count: number): number[] => Array.from(uniform(foldIn(key(1), name), count), u => Math.fround(u - 0.5))
+
+  it.each([false, true])(
+    'should scale a result exactly with its row of the left and its column of the right, transposed: %s',
+    async transposed => {
+      const backend = await createGpu('webgpu', { abilities: { half: true } })
+      const [m, k, n] = [5, 9, 5]
+      const [a, b] = [draws('a', m * k), draws('b', n * k)]
+      const multiply = async (left: readonly number[], right: readonly number[]): Promise<readonly number[]> => {
+        const [rows, columns] = [tensor(left, [m, k], { backend }), tensor(right, [n, k], { backend })]
+        const [first, second] = transposed ? [rows.permute([1, 0]).mul(1), columns] : [rows, columns.permute([1, 0]).mul(1)]
+        return [...(await ops.matmul(first, second, { transposeA: transposed, transposeB: transposed }).data())]
+      }
+      const [plain, both] = [await multiply(a, b), await multiply(scaled(a, k), scaled(b, k))]
+      expect(both).toEqual(plain.map((value, i) => value * 2 ** (powers[Math.floor(i / n)]! + powers[i % n]!)))
+    },
+  )
+
+  it('should scale what an image, its gradient or all weights give exactly with them', async () => {
+    const backend = await createGpu('webgpu', { abilities: { half: true } })
+    const [images, channels, side] = [5, 2, 4]
+    const perImage = channels * side * side
+    const shape = [images, channels, side, side]
+    const given = { stride: [1, 1], padding: [1, 1, 1, 1], groups: 1 } as const
+    const [x, dy, w] = [draws('x', images * perImage), draws('dy', images * perImage), draws('w', channels * channels * 9)]
+    const put = (values: readonly number[], dims: readonly number[]) => tensor(values, dims, { backend })
+    const values = async (t: ReturnType<typeof put>): Promise<readonly number[]> => [...(await t.data())]
+    const small = (all: readonly number[]): number[] => all.map(value => value * 2 ** -60)
+    const filters = [channels, channels, 3, 3]
+    for (const [input, run] of [
+      [x, (from: readonly number[], by: readonly number[]) => ops.conv2d(put(from, shape), put(by, filters), { padding: 1 })],
+      [
+        dy,
+        (from: readonly number[], by: readonly number[]) =>
+          ops.conv2dInputGrad(put(from, shape), put(by, filters), { ...given, inputShape: shape }),
+      ],
+    ] as const) {
+      const plain = await values(run(input, w))
+      expect(await values(run(scaled(input, perImage), w))).toEqual(scaled(plain, perImage))
+      expect(await values(run(input, small(w)))).toEqual(small(plain))
+    }
+    const weightGrad = (left: readonly number[], right: readonly number[]) =>
+      values(ops.conv2dWeightGrad(put(left, shape), put(right, shape), { ...given, weightShape: filters }))
+    const plain = await weightGrad(x, dy)
+    expect(await weightGrad(small(x), dy)).toEqual(small(plain))
+    expect(await weightGrad(x, small(dy))).toEqual(small(plain))
+  })
+
   it('should be a backend by a name of its own, so that results tell', async () => {
     const backend = await loadBackend('gpu:webgpu:half')
     expect(backend.name).toBe('gpu:webgpu:half')

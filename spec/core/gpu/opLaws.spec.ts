@@ -115,15 +115,15 @@ describe.each(gpuBackendsUnderTest)('%s', name => {
   // OpenGL keeps arrays in textures, whose sides are 16,384 elements at most.
   it('should take axes of any length, first and last', async () => {
     const backend = await loadBackend(name)
-    const [long, short] = [25_000, 4]
+    const [long, short] = [16_390, 2]
     const values = Float32Array.from({ length: long * short }, (_, i) => i)
     const x = tensor(values, [long, short], { backend })
     const transposed = Float32Array.from(values, (_, i) => (i % long) * short + Math.floor(i / long))
-    const row = tensor([0, 1, 2, 3], [short], { backend })
+    const row = tensor([0, 1], [short], { backend })
     const results = [x.permute([1, 0]), x.sub(row), x.sum([1])]
     expect(await results[0]!.data()).toEqual(transposed)
     expect(await results[1]!.data()).toEqual(values.map(value => value - (value % short)))
-    expect(await results[2]!.data()).toEqual(Float32Array.from({ length: long }, (_, i) => 16 * i + 6))
+    expect(await results[2]!.data()).toEqual(Float32Array.from({ length: long }, (_, i) => 4 * i + 1))
     for (const t of [x, row, ...results]) t.dispose()
   })
 

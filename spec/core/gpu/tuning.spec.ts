@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import fc from 'fast-check'
@@ -94,22 +94,30 @@ describe('the file of what was measured', () => {
     expect(tell).not.toHaveBeenCalled()
   })
 
-  const key = { ...adapter, kernels: 1 }
-  it.each<[string, string]>([
-    ['', ''],
-    ['cut off', JSON.stringify({ key, tuning }).slice(0, -20)],
-    ['null', 'null'],
-    ['of another driver', JSON.stringify({ key: { ...key, description: 'driver 2' }, tuning })],
-    ['of other kernels', JSON.stringify({ key: { ...key, kernels: 0 }, tuning })],
-    ['of unknown tiles', JSON.stringify({ key, tuning: { gemm: [{ results: 1, costs: { big: 1 } }] } })],
-    ['without times', JSON.stringify({ key, tuning: { gemm: [{ results: 1, costs: { [large]: null } }] } })],
-    ['without tiles', JSON.stringify({ key, tuning: { gemm: [{ results: 1, costs: {} }] } })],
-  ])('should be ignored with one line when it is damaged or of something else: %s', (_, text) => {
+  type Written = { key: Record<string, string>; tuning: unknown }
+  const [other, noTuning] = ['it is of another adapter or of other kernels', 'it does not hold times of tiles']
+  it.each<[string, string, (written: Written) => unknown]>([
+    ['of another driver', other, ({ key }) => ({ key: { ...key, description: 'driver 2' }, tuning })],
+    [
+      'of other kernels',
+      other,
+      ({ key }) => ({ key: { ...key, kernels: key.kernels!.replace(/^./, first => (first === '0' ? '1' : '0')) }, tuning }),
+    ],
+    ['of unknown tiles', noTuning, ({ key }) => ({ key, tuning: { gemm: [{ results: 1, costs: { big: 1 } }] } })],
+    ['without times', noTuning, ({ key }) => ({ key, tuning: { gemm: [{ results: 1, costs: { [large]: null } }] } })],
+    ['without tiles', noTuning, ({ key }) => ({ key, tuning: { gemm: [{ results: 1, costs: {} }] } })],
+    ['null', '', () => null],
+    ['empty', '', () => ''],
+    ['cut off', '', written => JSON.stringify(written).slice(0, -20)],
+  ])('should be ignored with one line when it is damaged or of something else: %s', (_, why, damage) => {
     const told: string[] = []
-    writeFileSync(path, text)
+    writeTuning(adapter, tuning)
+    const damaged = damage(JSON.parse(readFileSync(path, 'utf8')))
+    writeFileSync(path, typeof damaged === 'string' ? damaged : JSON.stringify(damaged))
     expect(readTuning(adapter, line => told.push(line))).toBeUndefined()
     expect(told).toHaveLength(1)
     expect(told[0]).toMatch(/^gpu: .*\.json is ignored: [^\n]+; npm run gpu:doctor -- --tiles measures anew$/)
+    expect(told[0]).toContain(why)
   })
 
   it('should only be taken for a tuning in its form', () => {

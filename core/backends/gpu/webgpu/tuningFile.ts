@@ -2,10 +2,19 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { cacheFolder } from '../../../io/cacheFolder.ts'
 import { toFileError, writeFileAtomic } from '../../../io/files.ts'
+import { foldIn, key } from '../../../random/key.ts'
+import { tiledTexts } from '../wgsl/tiledSource.ts'
 import { isTuning, type Tuning } from '../wgsl/tuning.ts'
 
-/** Of the kernels that are measured: raise it when their text changes, and what was measured before is no longer used. */
-const kernelsVersion = 1
+let version: string | undefined
+
+/** Of the kernels that are measured: another one when their text changes, so that what was measured before is no longer used. */
+const kernelsVersion = (): string => {
+  version ??= foldIn(key(0), tiledTexts())
+    .map(word => word.toString(16).padStart(8, '0'))
+    .join('')
+  return version
+}
 
 /** What a measurement holds for. */
 export interface TunedAdapter {
@@ -21,7 +30,7 @@ const keyOf = ({ vendor, architecture, device, description }: TunedAdapter) => (
   architecture,
   device,
   description,
-  kernels: kernelsVersion,
+  kernels: kernelsVersion(),
 })
 
 /** Longest name of a file, its ending left out. */
@@ -37,8 +46,8 @@ export const tuningPath = (adapter: TunedAdapter, folder: string = cacheFolder()
 }
 
 const parse = (text: string, adapter: TunedAdapter): Tuning => {
-  const { key, tuning } = JSON.parse(text)
-  if (JSON.stringify(key) !== JSON.stringify(keyOf(adapter))) throw new Error('it is of another adapter or of other kernels')
+  const { key: of, tuning } = JSON.parse(text)
+  if (JSON.stringify(of) !== JSON.stringify(keyOf(adapter))) throw new Error('it is of another adapter or of other kernels')
   if (!isTuning(tuning)) throw new Error('it does not hold times of tiles')
   return tuning
 }

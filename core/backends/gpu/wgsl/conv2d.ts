@@ -1,7 +1,8 @@
 import type { Conv2dAttributes } from '../../../ops/conv2d.ts'
 import type { Conv2dInputGradAttributes } from '../../../ops/conv2dInputGrad.ts'
 import type { Conv2dWeightGradAttributes } from '../../../ops/conv2dWeightGrad.ts'
-import type { Shape } from '../../../shape.ts'
+import { type Shape, sizeOf } from '../../../shape.ts'
+import { type HalfRange, wholeRange } from './halfRange.ts'
 import { tiledProduct } from './tiledProduct.ts'
 import type { WgslKernel } from './wgslKernel.ts'
 
@@ -34,6 +35,12 @@ const image = ['dim.height', 'dim.width'] as const
 const result = ['dim.outHeight', 'dim.outWidth'] as const
 const area = result.join(' * ')
 
+/** Each image is scaled to half precision by itself: one that the classifier is sure of has far smaller gradients than its neighbours. */
+const perImage = (input: number, [images, ...rest]: Shape, positions: string): HalfRange => {
+  const length = sizeOf(rest)
+  return { input, kept: [images!], strides: [length], length, step: 1, set: `n / (${positions})` }
+}
+
 /** The image element under a tap of the kernel at an output position; zero in the padding. Needs `b, channel, ky, kx, oy, ox`. */
 const tapped = `let iy = i32(oy * dim.strideY + ky) - i32(dim.top);
   let ix = i32(ox * dim.strideX + kx) - i32(dim.leftmost);
@@ -62,6 +69,8 @@ export const conv2d: WgslKernel<Conv2dAttributes> = (device, [x, w, bias], outpu
   ${tapped}`,
     leftAlongK: true,
     rightAlongK: false,
+    leftRange: wholeRange(1, sizeOf(w!.shape)),
+    rightRange: perImage(0, x!.shape, area),
     place: `let positions = dim.outHeight * dim.outWidth;
   return (n / positions * dim.outChannels + batch * dim.m + m) * positions + n % positions;`,
     ...(bias && { bias: 'x2[batch * dim.m + m]' }),
@@ -98,6 +107,8 @@ export const conv2dInputGrad: WgslKernel<Conv2dInputGradAttributes> = (device, [
   return x0[((b * dim.outChannels + batch * dim.outPerGroup + o) * dim.outHeight + oy) * dim.outWidth + ox];`,
     leftAlongK: true,
     rightAlongK: false,
+    leftRange: wholeRange(1, sizeOf(w!.shape)),
+    rightRange: perImage(0, dy!.shape, image.join(' * ')),
     place: `let positions = dim.height * dim.width;
   return (n / positions * dim.channels + batch * dim.m + m) * positions + n % positions;`,
   }
@@ -125,6 +136,8 @@ export const conv2dWeightGrad: WgslKernel<Conv2dWeightGradAttributes> = (device,
   ${tapped}`,
     leftAlongK: true,
     rightAlongK: true,
+    leftRange: wholeRange(1, sizeOf(dy!.shape)),
+    rightRange: wholeRange(0, sizeOf(x!.shape)),
     place: 'return (batch * dim.m + m) * dim.n + n;',
   }
   return tiledProduct(device, product, [x!.values, dy!.values])

@@ -1,5 +1,6 @@
 import type { DeviceArray } from '../device.ts'
 import { reduceViews } from '../reduce.ts'
+import { type HalfRange, largestOf } from './halfRange.ts'
 import { mostWorkgroups } from './indexing.ts'
 import { columnsOf, deepest, rowsOf, type Tile, tileName, usualTile } from './tile.ts'
 import { type Operand, type TiledModule, tiledSource } from './tiledSource.ts'
@@ -28,6 +29,9 @@ export interface Product {
    */
   readonly leftVector?: Operand['vector']
   readonly rightVector?: Operand['vector']
+  /** How the operands are scaled to half precision; where one is not given, the product stays float32. */
+  readonly leftRange?: HalfRange
+  readonly rightRange?: HalfRange
   /** Body of `fn place(batch: u32, m: u32, n: u32) -> u32`: where an element of the result goes. */
   readonly place: string
   /** Expression in `batch`, `m` that is added to the elements of a row. */
@@ -59,13 +63,33 @@ const sourceOf = (product: Product, chosen: Pick<TiledModule, 'tile' | 'half' | 
   const { left, right } = operandsOf(product)
   const operand = ({ element, alongK, vector }: Operand) => [element, alongK, vector?.input, vector?.place]
   const { tile, half, inputs, sizes } = chosen
-  const key = [tileName(tile), half, ...operand(left), ...operand(right), place, bias, into?.add, inputs, ...sizes].join('|')
+  const key = [
+    tileName(tile),
+    half?.left.set,
+    half?.right.set,
+    ...operand(left),
+    ...operand(right),
+    place,
+    bias,
+    into?.add,
+    inputs,
+    ...sizes,
+  ].join('|')
   let code = sources.get(key)
   if (code === undefined) {
     code = tiledSource({ ...chosen, left, right, place, bias, add: into?.add ?? false })
     sources.set(key, code)
   }
   return code
+}
+
+/** The largest sizes that scale the operands to half precision; undefined where the product stays float32. */
+const largestSizes = (device: WgslDevice, { leftRange, rightRange }: Product, inputs: readonly DeviceArray[]) => {
+  if (!device.wgsl?.half || !leftRange || !rightRange) return undefined
+  const [left, right] = [leftRange, rightRange].map(each => largestOf(device, each, inputs))
+  if (!left || !right) return undefined
+  const sets = { left: { input: inputs.length, set: leftRange.set }, right: { input: inputs.length + 1, set: rightRange.set } }
+  return { arrays: [left, right], sets }
 }
 
 /**
@@ -87,10 +111,11 @@ export const tiledProduct = (
   const length = batches * m * n
   const chunk = Math.ceil(k / splits / deepest) * deepest
   const sizes = { batches, m, n, k, splits, chunk, length, ...product.sizes }
-  const half = device.wgsl?.half ?? false
-  const code = sourceOf(product, { tile, half, sizes: Object.keys(sizes), inputs: inputs.length })
+  const half = largestSizes(device, product, inputs)
+  const read = [...inputs, ...(half?.arrays ?? [])]
+  const code = sourceOf(product, { tile, half: half?.sets, sizes: Object.keys(sizes), inputs: read.length })
   const shader = { code, workgroups, length: into?.length ?? length * splits }
-  const partial = device.dispatch(shader, inputs, { sizes: Object.values(sizes), ...(into?.values && { into: into.values }) })
+  const partial = device.dispatch(shader, read, { sizes: Object.values(sizes), ...(into?.values && { into: into.values }) })
   if (splits === 1) return partial
   return reduceViews(device, {
     combine: 'add',

@@ -1,4 +1,5 @@
-import { columnsOf, rowsOf, type Tile } from './tile.ts'
+import { powerText, scaleText } from './halfRange.ts'
+import { candidateTiles, columnsOf, rowsOf, type Tile } from './tile.ts'
 
 /** Where an operand's elements come from. */
 export interface Operand {
@@ -14,8 +15,8 @@ export interface Operand {
 /** All that the text depends on. */
 export interface TiledModule {
   readonly tile: Tile
-  /** Whether workgroup memory holds f16. */
-  readonly half: boolean
+  /** Where workgroup memory holds f16, scaled: the inputs of the largest sizes, and the set of a row and of a column (`HalfRange`). */
+  readonly half?: Readonly<Record<Operand['name'], { readonly input: number; readonly set: string }>> | undefined
   readonly left: Operand
   readonly right: Operand
   /** Body of `fn place(batch: u32, m: u32, n: u32) -> u32`. */
@@ -33,7 +34,7 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, i) 
 
 const indices = { left: ['m', 'k'], right: ['k', 'n'] } as const
 
-const keptType = (half: boolean): string => `vec4<${half ? 'f16' : 'f32'}>`
+const keptType = (half: TiledModule['half']): string => `vec4<${half ? 'f16' : 'f32'}>`
 
 /** What a thread reads at a time: one vector along the side, or a block of 4 terms of 4 rows or columns. */
 const isBlock = ({ vector, alongK }: Operand): boolean => vector !== undefined && alongK
@@ -52,15 +53,18 @@ const operandText = (operand: Operand, side: number, { tile: { depth, slices }, 
   const unitText = `let k_of = ${alongK ? `unit % ${deep}u` : `unit / ${vectors}u`}; let q = ${alongK ? `unit / ${deep}u` : `unit % ${vectors}u`};`
   const parameters = indices[name].map(index => `${index} : u32`).join(', ')
   const call = (first: string): string => indices[name].map(index => (index === 'k' ? 'k' : first)).join(', ')
+  const scale = (index: string): string => `scale_${name}(batch, ${index})`
+  const scaled = (value: string, by: string): string => (half ? `${value} * ${by}` : value)
+  const scales = alongK ? scale(across) : `vec4<f32>(${range(4).map(j => scale(`${across} + ${j}u`))})`
   const one = vector
     ? `fn some_${name}(batch : u32, ${parameters}, last : u32) -> vec4<f32> {
   if (${across} >= dim.${across} || k >= last) { return vec4<f32>(); }
-  return x${vector.input}[(${vector.place}) / 4u];
+  return ${scaled(`x${vector.input}[(${vector.place}) / 4u]`, scales)};
 }`
     : `fn ${name}(batch : u32, ${parameters}) -> f32 { ${element} }
 fn some_${name}(batch : u32, ${parameters}, last : u32) -> f32 {
   if (${across} >= dim.${across} || k >= last) { return 0.0; }
-  return ${name}(batch, ${indices[name].join(', ')});
+  return ${scaled(`${name}(batch, ${indices[name].join(', ')})`, scale(across))};
 }`
   const four = range(4).map(j => `some_${name}(batch, ${call(`first + ${j}u`)}, last)`)
   const value =
@@ -147,6 +151,7 @@ export const tiledSource = (module: TiledModule): string => {
     .map(i => `@group(0) @binding(${i}) var<storage, read> x${i} : array<${vectorInputs.includes(i) ? 'vec4<f32>' : 'f32'}>;`)
     .join('\n')}
 @group(0) @binding(${inputs}) var<storage, read_write> result : array<f32>;
+${half ? [powerText, scaleText('left', half.left.set, half.left.input), scaleText('right', half.right.set, half.right.input)].join('\n') : ''}
 struct Sizes { ${sizes.map(name => `${name} : u32`).join(', ')} }
 @group(0) @binding(${inputs + 1}) var<uniform> dim : Sizes;
 fn place(batch : u32, m : u32, n : u32) -> u32 { ${place} }
@@ -159,7 +164,7 @@ fn put(batch : u32, split : u32, m : u32, n0 : u32, values : vec4<f32>) {
     let n = n0 + j;
     if (n < dim.n) {
       let at = split * dim.length + place(batch, m, n);
-      result[at] = values[j] + ${add ? 'result[at]' : 'start'};
+      result[at] = values[j]${half ? ' * unscale_left(batch, m) * unscale_right(batch, n)' : ''} + ${add ? 'result[at]' : 'start'};
     }
   }
 }
@@ -188,3 +193,16 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(local_invocation_inde
   ${stores.join('\n  ')}
 }`
 }
+
+/** The texts of products of plain matrices with every tile that is measured, read in every way. */
+export const tiledTexts = (): string =>
+  candidateTiles
+    .flatMap(tile =>
+      [false, true].flatMap(alongK =>
+        [undefined, { input: 0, place: '' }].map(vector => {
+          const [left, right] = (['left', 'right'] as const).map(name => ({ name, element: '', alongK, vector })) as [Operand, Operand]
+          return tiledSource({ tile, left, right, place: '', add: false, inputs: 2, sizes: [] })
+        }),
+      ),
+    )
+    .join()
