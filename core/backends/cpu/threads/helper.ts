@@ -10,6 +10,9 @@ const looks = 10_000
 /** How long the caller sleeps before it asks whether the worker is still there. */
 const patienceMilliseconds = 100
 
+/** The worker is told of so many calls at once, since it looks at the word meanwhile: each telling takes it the cache line. */
+const recordsAtATime = 8
+
 /** The remedy is the same for all: without other threads nothing of this can happen. */
 const failure = (what: string): ThreadError => new ThreadError(`cpu threads: ${what}; set DBP_THREADS=1 to compute on one thread`)
 
@@ -141,19 +144,20 @@ export class Helper {
     ring[at++] = values.length
     for (let i = 0; i < values.length; i++) ring[at++] = values[i]!
     this.at = at
-    this.publish()
+    this.written = (this.written + 1) | 0
+    if (what < 0 || this.written % recordsAtATime === 0) this.publish()
   }
 
   private wrap(): void {
     this.ring[this.at] = kind.wrap
     this.ring[this.at + 1] = 0
+    this.written = (this.written + 1) | 0
     this.publish()
     this.waitFor(word.consumed, this.written)
     this.at = 0
   }
 
   private publish(): void {
-    this.written = (this.written + 1) | 0
     Atomics.store(this.words, word.published, this.written)
     if (Atomics.load(this.words, word.asleep) === 1) Atomics.notify(this.words, word.published)
   }

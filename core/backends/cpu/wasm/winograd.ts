@@ -45,6 +45,10 @@ export const linkWinogradGradient = (heap: Heap, variant: WinogradGradientVarian
 /** A gap after each frequency: pitches that are multiples of 4096 bytes would fall on the same cache sets. */
 export const gapBytes = 64
 
+/** About how many nanoseconds a thread takes to transform a tile of one channel, or one filter. */
+export const tileTime = 18
+export const filterTime = 20
+
 export const scratchBytes = Math.max(tileScratchBytes, filterScratchBytes)
 
 /**

@@ -7,11 +7,13 @@ import { edgeBytes } from './gemm.ts'
 import type { Linked } from './link.ts'
 import {
   borderFloats,
+  filterTime,
   gapBytes,
   linkWinogradGradient,
   scratchBytes,
   type TileBlock,
   tileBlocks,
+  tileTime,
   type WinogradSize,
   withBorder,
 } from './winograd.ts'
@@ -50,10 +52,10 @@ export const winogradWeightGrad = (
   const perImage = Math.max(length, blocks.reduce((total, block) => total + block.tiles, 0) / whole.images) + 1
 
   const multiplyAdds = frequencies * length * 32 * panels * strips
-  const transformShares = divide(heap, { units: panels + strips, nanoseconds: 8 * length * (sources + results) })
+  const transformShares = divide(heap, { units: panels + strips, nanoseconds: tileTime * length * (sources + results) })
   const units = Math.ceil(strips / sumStrips)
   const productShares = divide(heap, { units: few ? units : strips, nanoseconds: multiplyAdds / multiplyAddsPerNanosecond })
-  const filterShares = few ? [] : divide(heap, { units: results, nanoseconds: 6 * sources * results })
+  const filterShares = few ? [] : divide(heap, { units: results, nanoseconds: filterTime * sources * results })
   const places = Math.max(transformShares.length, productShares.length, filterShares.length)
   const padded = sources % 8 !== 0
   const tableBytes = [8 * inputTableInts, 8 * inputTableInts, 4 * adjointTableInts, 4 * adjointTableInts].map(bytes => bytes * perImage)
@@ -92,13 +94,14 @@ export const winogradWeightGrad = (
     const at = block.rest ? 4 : 0
     const input = (first: number, count: number, table: number) => {
       const from = source + (block.firstImage * sources + 8 * first) * planeBytes
-      const steps = [2 * block.tiles, count, panel, 8 * planeBytes, 32, xPitch, 4 * size.width]
-      wasm.tileInput(xTiles + first * panel, from, table + 8 * block.firstTile * inputTableInts, ...steps, scratch)
+      const at = table + 8 * block.firstTile * inputTableInts
+      wasm.tileInput(xTiles + first * panel, from, at, 2 * block.tiles, count, panel, 8 * planeBytes, 32, xPitch, 4 * size.width, scratch)
     }
     const output = (first: number, count: number, table: number) => {
       const from = dy + (block.firstImage * results + 4 * first) * outPlaneBytes
-      const steps = [block.tiles, count, strip, 4 * outPlaneBytes, 32, dyPitch, 4 * size.outWidth]
-      wasm.tileOutputAdjoint(dyTiles + first * strip, from, table + 4 * block.firstTile * adjointTableInts, ...steps, scratch)
+      const at = table + 4 * block.firstTile * adjointTableInts
+      const to = dyTiles + first * strip
+      wasm.tileOutputAdjoint(to, from, at, block.tiles, count, strip, 4 * outPlaneBytes, 32, dyPitch, 4 * size.outWidth, scratch)
     }
     const [wholePanels, wholeStrips] = [Math.floor(sources / 8), Math.floor(results / 4)]
     within(share, [0, wholePanels], (first, count) => input(first, count, rest[at]))
@@ -111,9 +114,9 @@ export const winogradWeightGrad = (
     wasm: Linked,
     { tiles, adding, first, count, to, rows, edge }: Record<'tiles' | 'adding' | 'first' | 'count' | 'to' | 'rows' | 'edge', number>,
   ) => {
-    const pitches = [frequencies, dyPitch, xPitch, sumPitch]
     const a = dyTiles + first * strip
-    wasm.gemm(a, xTiles, to, 4 * count, 8 * panels, tiles, strip, panel, 32 * rows, 32, adding, edge, ...pitches)
+    const [height, width, row] = [4 * count, 8 * panels, 32 * rows]
+    wasm.gemm(a, xTiles, to, height, width, tiles, strip, panel, row, 32, adding, edge, frequencies, dyPitch, xPitch, sumPitch)
   }
   const [target, targetPitch] = padded ? [filters, 288 * panels] : [dw, 36 * sources]
   const filtersFrom = (wasm: Linked, at: number, { first, count, rows, scratch }: Record<'first' | 'count' | 'rows' | 'scratch', number>) =>
