@@ -96,6 +96,17 @@ const large: readonly (readonly [op: string, shapes: readonly (readonly number[]
   ['broadcastTo', [[5, 1, 36]], { shape: [5, 7, 36] }],
   ['broadcastTo', [[3, 4, 1, 1]], { shape: [3, 4, 6, 6] }],
   ['broadcastTo', [[3, 4, 1, 1]], { shape: [3, 4, 5, 5] }],
+  // One head, whose queries and channels are shared, and more heads than threads.
+  ...[1, 5].flatMap((heads): typeof large => {
+    const [query, key] = [
+      [1, 22 * heads, 150],
+      [1, 22 * heads, 77],
+    ]
+    return [
+      ['attention', [query, key, key], { heads }],
+      ['attentionGrad', [query, key, key, query], { heads }],
+    ]
+  }),
 ]
 
 describe.each([2, 3])('%i threads', threads => {
