@@ -4,6 +4,7 @@ import { type OpenWebgpu, openWebgpu } from '../../core/backends/gpu/webgpu/open
 import { readTuning, tuningPath, writeTuning } from '../../core/backends/gpu/webgpu/tuningFile.ts'
 import { oneLine } from '../../core/io/fileError.ts'
 import { checkOps, type OpCheck } from './checkOps.ts'
+import { type HostTime, measureHostTime } from './hostTime.ts'
 import { type Peak, peakOf } from './peaks.ts'
 import { measureRates, type Rate } from './rates.ts'
 import { type Choice, type Tuned, tune } from './tune.ts'
@@ -39,6 +40,7 @@ export type ModeReport =
       readonly adapter?: AdapterReport
       readonly ops: readonly OpCheck[]
       readonly rates: readonly Rate[]
+      readonly host?: HostTime
     }
 
 export interface DoctorReport {
@@ -89,7 +91,10 @@ export interface DoctorOptions {
 type Effort = Required<Pick<DoctorOptions, 'quick' | 'tiles'>>
 
 /** The checks of a mode's ops, with what has computed each. */
-const checkMode = async (mode: GpuMode, quick: boolean): Promise<Pick<Extract<ModeReport, { present: true }>, 'ops' | 'rates'>> => {
+const checkMode = async (
+  mode: GpuMode,
+  quick: boolean,
+): Promise<Pick<Extract<ModeReport, { present: true }>, 'ops' | 'rates' | 'host'>> => {
   const computed = new Map<string, Set<ComputedBy>>()
   const backend = await createGpu(mode, {
     onComputed(op, by) {
@@ -99,7 +104,8 @@ const checkMode = async (mode: GpuMode, quick: boolean): Promise<Pick<Extract<Mo
   })
   const checks = await checkOps(backend, quick ? { cases: 1 } : {})
   const ops = checks.map(check => ({ ...check, by: [...(computed.get(check.op) ?? [])] }))
-  return { ops, rates: quick ? [] : await measureRates(backend) }
+  const host = quick ? undefined : await measureHostTime(backend)
+  return { ops, ...(host && { host }), rates: quick ? [] : await measureRates(backend) }
 }
 
 const examine = async (mode: GpuMode, options: Effort): Promise<ModeReport> => {
@@ -175,6 +181,9 @@ const rateLine = ({ name, milliseconds, perSecond, unit }: Rate, peak?: Peak): s
   return `  rate     ${name}: ${milliseconds.toFixed(1)} ms, ${perSecond.toPrecision(3)} ${unit}${share}`
 }
 
+const hostLine = ({ perReplayedKernel, perCalledOp }: HostTime): string =>
+  `  host     ${perReplayedKernel.toFixed(1)} us per kernel of a replayed step, ${perCalledOp.toFixed(1)} us per op called`
+
 /** The report for a terminal. */
 export const formatDoctor = ({ best, modes }: DoctorReport): string =>
   [
@@ -184,6 +193,7 @@ export const formatDoctor = ({ best, modes }: DoctorReport): string =>
             `gpu:${report.mode}  present`,
             ...(report.adapter ? adapterLines(report.adapter) : []),
             ...opLines(report.ops),
+            ...(report.host ? [hostLine(report.host)] : []),
             ...report.rates.map(rate => rateLine(rate, report.adapter?.peak)),
           ]
         : [`gpu:${report.mode}  missing`, `  ${report.missing}`],

@@ -3,8 +3,10 @@ import { type Backend, loadBackend } from '../../../core/index.ts'
 import { opRegistry } from '../../../core/op.ts'
 import { checkOps } from '../../../experiments/gpu/checkOps.ts'
 import { type DoctorReport, doctor, formatDoctor, measureTiles } from '../../../experiments/gpu/doctor.ts'
+import { measureHostTime } from '../../../experiments/gpu/hostTime.ts'
 import { peakOf } from '../../../experiments/gpu/peaks.ts'
 import { chain, conv, copy, gemm, measure, norm, series } from '../../../experiments/gpu/rates.ts'
+import { gpuBackendsUnderTest } from '../../support/backends.ts'
 
 /** The reference backend with one op computed as `change` of its values. */
 const faulty = async (name: string, change: (value: number) => number): Promise<Backend> => {
@@ -127,5 +129,17 @@ describe('gpu:doctor', () => {
     ] as const
     const text = formatDoctor({ ...report, modes: [{ mode: 'webgpu', present: true, ops, rates: [] }] })
     expect(text).toContain('  computed 2 by WGSL; 1 by gpu.js: pad')
+  })
+
+  it('should time the host where steps are replayed, which cost it less than calling their ops', async () => {
+    expect(await measureHostTime(await loadBackend('cpu'))).toBeUndefined()
+    const ops = [{ op: 'exp', error: 0, ok: true }]
+    const host = { perReplayedKernel: 4.96, perCalledOp: 38 }
+    const text = formatDoctor({ best: 'webgpu', ok: true, modes: [{ mode: 'webgpu', present: true, ops, rates: [], host }] })
+    expect(text).toContain('  host     5.0 us per kernel of a replayed step, 38.0 us per op called\n')
+    if (!gpuBackendsUnderTest.includes('gpu:webgpu')) return
+    const measured = (await measureHostTime(await loadBackend('gpu:webgpu')))!
+    expect(measured.perReplayedKernel).toBeGreaterThan(0)
+    expect(measured.perReplayedKernel).toBeLessThan(measured.perCalledOp)
   })
 })
