@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import { missingMode } from '../../../core/backends/gpu/modes.ts'
 import { type Backend, loadBackend } from '../../../core/index.ts'
 import { opRegistry } from '../../../core/op.ts'
 import { checkOps } from '../../../experiments/gpu/checkOps.ts'
@@ -6,7 +7,6 @@ import { type DoctorReport, doctor, formatDoctor, measureTiles } from '../../../
 import { measureHostTime } from '../../../experiments/gpu/hostTime.ts'
 import { peakOf } from '../../../experiments/gpu/peaks.ts'
 import { chain, conv, copy, gemm, measure, norm, series } from '../../../experiments/gpu/rates.ts'
-import { gpuBackendsUnderTest } from '../../support/backends.ts'
 
 /** The reference backend with one op computed as `change` of its values. */
 const faulty = async (name: string, change: (value: number) => number): Promise<Backend> => {
@@ -137,7 +137,7 @@ describe('gpu:doctor', () => {
     const host = { perReplayedKernel: 4.96, perCalledOp: 38 }
     const text = formatDoctor({ best: 'webgpu', ok: true, modes: [{ mode: 'webgpu', present: true, ops, rates: [], host }] })
     expect(text).toContain('  host     5.0 us per kernel of a replayed step, 38.0 us per op called\n')
-    if (!gpuBackendsUnderTest.includes('gpu:webgpu')) return
+    if (await missingMode('webgpu')) return
     const measured = (await measureHostTime(await loadBackend('gpu:webgpu')))!
     expect(measured.perReplayedKernel).toBeGreaterThan(0)
     expect(measured.perReplayedKernel).toBeLessThan(measured.perCalledOp)

@@ -91,6 +91,17 @@ export const createCommandQueue = (device: GPUDevice, pool: BufferPool, encoder:
     submitted()
   }
 
+  const drainAll = async (): Promise<void> => {
+    // A microtask later, so that reads that are asked for together share one submission.
+    await undefined
+    try {
+      while (commands.length > 0) await drain()
+    } finally {
+      // At once: commands of a flush that came between would never be submitted.
+      draining = undefined
+    }
+  }
+
   return {
     check,
     add(command) {
@@ -101,14 +112,7 @@ export const createCommandQueue = (device: GPUDevice, pool: BufferPool, encoder:
       submitted()
     },
     flush() {
-      // Starts a microtask later, so that reads that are asked for together share one submission.
-      draining ??= Promise.resolve()
-        .then(async () => {
-          while (commands.length > 0) await drain()
-        })
-        .finally(() => {
-          draining = undefined
-        })
+      draining ??= drainAll()
       return draining
     },
   }
