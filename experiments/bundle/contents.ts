@@ -34,6 +34,9 @@ const read = (root: string, path: string, part: string): Entry => {
   return { path, content: /\.node$|\.so(\.\d+)*$/.test(path) ? stripElf(content) : content, part }
 }
 
+/** The launcher brings its own tsx; gl is compiled for one machine, if at all, and gpu.js does without. */
+export const leftOut: readonly string[] = ['tsx', 'gl']
+
 export interface ContentOptions {
   /** The project's folder. */
   readonly root: string
@@ -55,8 +58,7 @@ export const bundleContents = async ({ root, golden, without, loader = false }: 
   const packages = packageFolders(
     root,
     own.filter(path => /\.(ts|mjs)$/.test(path)),
-    // The launcher brings its own.
-    { without: ['tsx', ...(without ?? [])] },
+    { without: [...leftOut, ...(without ?? [])] },
   )
   const { git, node } = collectProvenance({ seed: 0, backend: 'none', root })
   return sorted([

@@ -1,7 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { leftOut, projectFiles } from '../../../experiments/bundle/contents.ts'
 import { packageFiles, packageFolders } from '../../../experiments/bundle/packages.ts'
 import { readTree } from '../../../experiments/bundle/readTree.ts'
 
@@ -67,6 +69,14 @@ describe('the packages of a bundle', () => {
       'node_modules/used/node_modules/beside',
       'node_modules/used/node_modules/deep',
     ])
+  })
+
+  it('should be found for the project, whether gl was compiled or not', () => {
+    const project = fileURLToPath(new URL('../../../', import.meta.url))
+    const files = projectFiles(project, { golden: false }).filter(path => /\.(ts|mjs)$/.test(path))
+    const folders = packageFolders(project, files, { without: leftOut })
+    expect(folders).toContain('node_modules/gpu.js')
+    expect(folders.filter(folder => /\/(gl|tsx)$/.test(folder))).toEqual([])
   })
 
   it('should all be installed', () => {
