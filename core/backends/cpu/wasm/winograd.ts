@@ -59,6 +59,16 @@ const blockTiles = (sources: number): number => (sources >= 256 ? 128 : 64)
 /** No more tiles than this are one block. */
 const fewTiles = 128
 
+/**
+ * The same for a convolution. Each block of tiles reads all filters, so where these are many up to twice as many tiles are better
+ * one block, as long as they, transformed, stay in the third-level cache.
+ */
+export const fewTilesOf = (sources: number, { size }: WinogradVariant): number => {
+  const cached = Math.floor(tilesBudgetBytes / (4 * size ** 2 * sources))
+  return sources < 128 ? fewTiles : Math.max(fewTiles, Math.min(2 * fewTiles, cached))
+}
+const tilesBudgetBytes = 12 * 1024 * 1024
+
 /** One block of tiles of consecutive images. */
 export interface TileBlock {
   readonly firstImage: number
@@ -73,9 +83,10 @@ export interface TileBlock {
 export const tileBlocks = (
   size: WinogradSize,
   variant: WinogradVariant,
+  few: number = fewTiles,
 ): { blocks: TileBlock[]; length: number; images: number; restImages: number } => {
   const perImage = tilesPerImage(size, variant)
-  const length = size.images * perImage <= fewTiles ? size.images * perImage : blockTiles(size.sources)
+  const length = size.images * perImage <= few ? size.images * perImage : blockTiles(size.sources)
   const images = Math.max(1, Math.min(size.images, Math.floor(length / perImage)))
   const blocks: TileBlock[] = []
   for (let firstImage = 0; firstImage < size.images; firstImage += images) {

@@ -7,6 +7,7 @@ import { edgeBytes } from './gemm.ts'
 import type { Linked } from './link.ts'
 import {
   borderFloats,
+  fewTilesOf,
   filterTime,
   gapBytes,
   linkWinograd,
@@ -40,7 +41,7 @@ export interface WinogradConvolution {
 const layoutOf = (heap: Heap, variant: WinogradVariant, whole: WinogradSize) => {
   const { sources, results } = whole
   const frequencies = variant.size ** 2
-  const tiling = tileBlocks(whole, variant)
+  const tiling = tileBlocks(whole, variant, fewTilesOf(sources, variant))
   const { blocks, length } = tiling
   const few = blocks.length === 1
   const tiles = blocks.reduce((total, block) => total + block.tiles, 0)
