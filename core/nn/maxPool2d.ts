@@ -1,4 +1,5 @@
 import { ops, ShapeError, type Tensor, tensor } from '../index.ts'
+import { requireWholeNumber } from '../wholeNumber.ts'
 
 export interface MaxPool2dOptions {
   /** Side of the square window. */
@@ -59,13 +60,15 @@ const maxPoolAxis = (x: Tensor, axis: number, { size, stride, padding }: Require
  * The largest value of each size x size window, as PyTorch's `max_pool2d`: [B, C, H, W] to
  * [B, C, (H + 2 padding - size) / stride + 1, ...], rounded down. Rows first, then columns, which is the same maximum.
  *
- * Throws RangeError on a padding above half the size, ShapeError when no window fits.
+ * Throws RangeError on a size, stride or padding that is no whole number and a padding above half the size, ShapeError when no window fits.
  * Deviations: of several equal largest values the last one gets the gradient, in PyTorch the first. After a relu ties are
  * zeros and have no gradient in either.
  */
 export const maxPool2d = (x: Tensor, { size, stride = size, padding = 0 }: MaxPool2dOptions): Tensor => {
   if (x.rank !== 4) throw new ShapeError(`maxPool2d: x must be [batch,channels,height,width], got rank ${x.rank}; reshape it`)
-  if (!(padding >= 0 && 2 * padding <= size))
-    throw new RangeError(`maxPool2d: padding ${padding} is not within half the window of ${size}; pad less`)
+  requireWholeNumber('maxPool2d', 'size', size, 1)
+  requireWholeNumber('maxPool2d', 'stride', stride, 1)
+  requireWholeNumber('maxPool2d', 'padding', padding, 0)
+  if (2 * padding > size) throw new RangeError(`maxPool2d: padding ${padding} is not within half the window of ${size}; pad less`)
   return maxPoolAxis(maxPoolAxis(x, 2, { size, stride, padding }), 3, { size, stride, padding })
 }

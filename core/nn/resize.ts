@@ -1,4 +1,5 @@
 import { ShapeError, type Tensor } from '../index.ts'
+import { requireWholeNumber } from '../wholeNumber.ts'
 
 const sidesOf = (operation: string, x: Tensor): [number, number, number, number] => {
   if (x.rank !== 4) throw new ShapeError(`${operation}: x must be [batch,channels,height,width], got rank ${x.rank}; reshape it`)
@@ -16,10 +17,11 @@ export const upsampleNearest2x = (x: Tensor): Tensor => {
 
 /**
  * Mean over disjoint size x size windows, [B, C, H, W] to [B, C, H/size, W/size].
- * Throws ShapeError when the size does not divide height and width.
+ * Throws ShapeError when the size does not divide height and width, RangeError when it is no whole number.
  */
 export const avgPool2d = (x: Tensor, size: number): Tensor => {
   const [batch, channels, height, width] = sidesOf('avgPool2d', x)
+  requireWholeNumber('avgPool2d', 'size', size, 1)
   if (height % size !== 0 || width % size !== 0) {
     throw new ShapeError(`avgPool2d: windows of ${size} do not tile ${height}x${width}; choose a common divisor`)
   }

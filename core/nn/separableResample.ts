@@ -1,4 +1,5 @@
 import { ops, ShapeError, type Tensor, tensor } from '../index.ts'
+import { requireWholeNumber } from '../wholeNumber.ts'
 
 /** A linear map from `inputs` to `outputs` positions along one side of an image: row-major [outputs, inputs]. */
 export interface SideMap {
@@ -7,12 +8,13 @@ export interface SideMap {
   readonly weights: Float64Array
 }
 
-/** A side map from the contribution of each input to each output, `visit(output, add)` calling `add(input, weight)`. */
+/** A side map from the contribution of each input to each output, `visit(output, add)` calling `add(input, weight)`. @throws RangeError */
 export const sideMap = (
   inputs: number,
   outputs: number,
   visit: (output: number, add: (input: number, weight: number) => void) => void,
 ): SideMap => {
+  requireWholeNumber('separableResample', 'a new side', outputs, 1)
   const weights = new Float64Array(inputs * outputs)
   for (let output = 0; output < outputs; output++) visit(output, (input, weight) => (weights[output * inputs + input]! += weight))
   return { inputs, outputs, weights }

@@ -3,6 +3,7 @@ import { vjp } from '../grad.ts'
 import { type Choose, defineOp, type HostArray, type TestCase } from '../op.ts'
 import { formatShape, type Shape, ShapeError, sameShape, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
+import { requireWholeNumber } from '../wholeNumber.ts'
 import { concat } from './concat.ts'
 import { matmul } from './matmul.ts'
 import { slice } from './slice.ts'
@@ -22,6 +23,7 @@ const check = ([query, key, value, dy]: readonly Shape[], { heads }: AttentionAt
       `attention: query must be [batch,channels,positions], key and value [batch,channels,keyPositions]; ${got}; reshape them`,
     )
   }
+  requireWholeNumber('attention', 'heads', heads, 1)
   if (channels! % heads !== 0) {
     throw new ShapeError(`attention: ${heads} heads do not divide ${channels} channels, ${got}; choose a divisor`)
   }
@@ -168,7 +170,7 @@ const composite = ([query, key, value]: readonly Tensor[], { heads }: AttentionA
  * may do so for a few query positions at a time.
  *
  * query: [batch, channels, positions]; key, value: [batch, channels, keyPositions]; result like query.
- * Throws ShapeError when the shapes do not fit or the heads do not divide the channels.
+ * Throws ShapeError when the shapes do not fit or the heads do not divide the channels, RangeError when heads is no whole number.
  */
 export const attention = (query: Tensor, key: Tensor, value: Tensor, { heads = 1 }: Partial<AttentionAttributes> = {}): Tensor =>
   apply(attentionOp, [query, key, value], { heads })

@@ -2,6 +2,7 @@ import { apply } from '../apply.ts'
 import { defineOp } from '../op.ts'
 import { broadcastStrides, forEachIndex, formatShape, type Shape, ShapeError, sameShape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
+import { requireWholeNumber } from '../wholeNumber.ts'
 import { sumTo } from './sum.ts'
 
 const broadcastOp = defineOp<{ shape: Shape }>({
@@ -11,6 +12,7 @@ const broadcastOp = defineOp<{ shape: Shape }>({
     if (skip < 0 || x!.some((length, i) => length !== 1 && length !== shape[i + skip])) {
       throw new ShapeError(`broadcastTo: ${formatShape(x!)} does not stretch to ${formatShape(shape)}; only lengths of 1 stretch`)
     }
+    for (const length of shape) requireWholeNumber('broadcastTo', 'a length', length, 0)
     return shape
   },
   define: ([x], output) => {

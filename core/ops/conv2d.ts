@@ -2,6 +2,7 @@ import { apply } from '../apply.ts'
 import { type Choose, defineOp, type TestCase } from '../op.ts'
 import { formatShape, type Shape, ShapeError } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
+import { requireWholeNumber } from '../wholeNumber.ts'
 import { conv2dInputGrad } from './conv2dInputGrad.ts'
 import { conv2dWeightGrad } from './conv2dWeightGrad.ts'
 import { sum } from './sum.ts'
@@ -15,8 +16,19 @@ export interface Conv2dAttributes {
   readonly groups: number
 }
 
-/** Output shape of x [B,Ci,H,W] * w [Co,Ci/groups,kh,kw], or a ShapeError naming the rule that is broken. */
-export const conv2dShape = (x: Shape, w: Shape, { stride, padding, groups }: Conv2dAttributes): [number, number, number, number] => {
+/** @throws ShapeError, RangeError when a number of the geometry is none that a kernel can take */
+const checkGeometry = ({ stride, padding, groups }: Conv2dAttributes): void => {
+  if (padding.length !== 4)
+    throw new ShapeError(`conv2d: padding must be one number or [top,bottom,left,right], got [${padding}]; give one of them`)
+  for (const step of stride) requireWholeNumber('conv2d', 'stride', step, 1)
+  for (const side of padding) requireWholeNumber('conv2d', 'padding', side, 0)
+  requireWholeNumber('conv2d', 'groups', groups, 1)
+}
+
+/** Output shape of x [B,Ci,H,W] * w [Co,Ci/groups,kh,kw], or an error naming the rule that is broken: ShapeError, RangeError of a number. */
+export const conv2dShape = (x: Shape, w: Shape, attributes: Conv2dAttributes): [number, number, number, number] => {
+  checkGeometry(attributes)
+  const { stride, padding, groups } = attributes
   const given = `got x ${formatShape(x)} and w ${formatShape(w)} with groups ${groups}`
   if (x.length !== 4 || w.length !== 4)
     throw new ShapeError(`conv2d: x must be [batch,channels,height,width] and w [out,in/groups,kh,kw], ${given}; reshape them`)
@@ -126,8 +138,9 @@ export interface Conv2dOptions {
 /**
  * Two-dimensional cross-correlation, as deep learning calls convolution: x [batch,in,height,width], w [out,in/groups,kh,kw],
  * result [batch,out,(height+top+bottom-kh)/stride+1, ...], division rounded down.
+ * Throws ShapeError when the shapes do not fit, RangeError when stride, padding or groups is no whole number in range.
  */
 export const conv2d = (x: Tensor, w: Tensor, { bias, stride = 1, padding = 0, groups = 1 }: Conv2dOptions = {}): Tensor => {
-  const sides: Conv2dAttributes['padding'] = typeof padding === 'number' ? [padding, padding, padding, padding] : padding
+  const sides = (Array.isArray(padding) ? padding : [padding, padding, padding, padding]) as Conv2dAttributes['padding']
   return apply(conv2dOp, bias ? [x, w, bias] : [x, w], { stride: [stride, stride], padding: sides, groups })
 }

@@ -4,6 +4,7 @@ import { type Choose, defineOp, type HostArray, type OpDefinition, type TestCase
 import { formatShape, type Shape, ShapeError, sameShape, sizeOf } from '../shape.ts'
 import { isTraced } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
+import { requireWholeNumber, shown } from '../wholeNumber.ts'
 import { concat } from './concat.ts'
 import { slice } from './slice.ts'
 import { relu, silu } from './unary.ts'
@@ -78,6 +79,9 @@ const checkShapes = <A extends { readonly epsilon: number }>(n: Normalisation<A>
   const [x, weight, bias, dy] = shapes as [Shape, Shape, Shape, Shape?]
   const perChannel = [x[1]!]
   const [divisor, counted] = n.divisor?.(attributes) ?? [1, '']
+  requireWholeNumber(n.name, counted, divisor, 1)
+  if (!Number.isFinite(attributes.epsilon) || attributes.epsilon < 0)
+    throw new RangeError(`${n.name}: epsilon must be a finite number of at least 0, got ${shown(attributes.epsilon)}; use one such as 1e-5`)
   if (x.length < 2 || x[1]! % divisor !== 0 || !sameShape(weight, perChannel) || !sameShape(bias, perChannel)) {
     const divisible = divisor === 1 ? '' : ` with channels divisible by ${divisor} ${counted}`
     throw new ShapeError(

@@ -11,16 +11,18 @@ export interface SliceAttributes {
   readonly sizes: readonly number[]
 }
 
+const isCount = (n: number): boolean => Number.isInteger(n) && n >= 0
+
 const sliceOp = defineOp<SliceAttributes>({
   name: 'slice',
   shape: ([x], { starts, sizes }) => {
     if (
       starts.length !== x!.length ||
       sizes.length !== x!.length ||
-      x!.some((n, i) => starts[i]! < 0 || sizes[i]! < 0 || starts[i]! + sizes[i]! > n)
+      x!.some((n, i) => !isCount(starts[i]!) || !isCount(sizes[i]!) || starts[i]! + sizes[i]! > n)
     ) {
       throw new ShapeError(
-        `slice: starts [${starts}] with sizes [${sizes}] leave shape ${formatShape(x!)}; give one of each per dimension, within it`,
+        `slice: starts [${starts}] with sizes [${sizes}] leave shape ${formatShape(x!)}; give one whole number of each per dimension, within it`,
       )
     }
     return sizes

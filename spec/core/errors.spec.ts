@@ -47,7 +47,17 @@ const shapeErrors: readonly (readonly [string, () => unknown, string])[] = [
   [
     'a block outside the tensor',
     () => zeros([2, 3]).slice([0, 2], [2, 2]),
-    'slice: starts [0,2] with sizes [2,2] leave shape [2,3]; give one of each per dimension, within it',
+    'slice: starts [0,2] with sizes [2,2] leave shape [2,3]; give one whole number of each per dimension, within it',
+  ],
+  [
+    'a block between the elements',
+    () => zeros([2, 3]).slice([0, 0.5], [1, 1]),
+    'slice: starts [0,0.5] with sizes [1,1] leave shape [2,3]; give one whole number of each per dimension, within it',
+  ],
+  [
+    'a block of a part of an element',
+    () => zeros([2, 3]).slice([0, 0], [1, 1.5]),
+    'slice: starts [0,0] with sizes [1,1.5] leave shape [2,3]; give one whole number of each per dimension, within it',
   ],
   [
     'blocks that differ beside the axis',
@@ -64,6 +74,11 @@ const shapeErrors: readonly (readonly [string, () => unknown, string])[] = [
     'a kernel larger than the image',
     () => ops.conv2d(zeros([1, 1, 2, 2]), zeros([1, 1, 3, 3])),
     'conv2d: the kernel is larger than the padded image, got x [1,1,2,2] and w [1,1,3,3] with groups 1 and padding [0,0,0,0]; pad more',
+  ],
+  [
+    'padding of two sides only',
+    () => ops.conv2d(zeros([1, 1, 2, 2]), zeros([1, 1, 1, 1]), { padding: [1, 1] as never }),
+    'conv2d: padding must be one number or [top,bottom,left,right], got [1,1]; give one of them',
   ],
   [
     'groups that do not divide the channels',
@@ -93,6 +108,32 @@ const otherErrors: readonly (readonly [string, () => unknown, string])[] = [
   ['two ops of one name', () => defineOp(opRegistry.get('add')!), 'defineOp: an op named "add" exists already; choose another name'],
 ]
 
+/** Options that arithmetic would take for numbers, or that no kernel can take; the types do not stop plain JavaScript. */
+const wrongNumbers: readonly {
+  readonly option: string
+  readonly call: (value: never) => unknown
+  readonly least: number
+  readonly values: readonly unknown[]
+}[] = [
+  {
+    option: 'conv2d: stride',
+    call: stride => convolve({ stride }),
+    least: 1,
+    values: [[1, 1], [1], '1', null, 0, -1, 1.5, Number.NaN, 2 ** 31],
+  },
+  { option: 'conv2d: padding', call: padding => convolve({ padding }), least: 0, values: ['same', null, -1, 0.5, 2 ** 31] },
+  { option: 'conv2d: padding', call: left => convolve({ padding: [0, 0, left, 0] }), least: 0, values: [[1], -1, 0.5] },
+  { option: 'conv2d: groups', call: groups => convolve({ groups }), least: 1, values: [[1], 0, -1, 0.5] },
+  { option: 'groupNorm: groups', call: groups => normalise({ groups }), least: 1, values: [[1], 0, -1, 1.5] },
+  { option: 'attention: heads', call: heads => attend({ heads }), least: 1, values: [[1], 0, -1, 1.5] },
+  { option: 'broadcastTo: a length', call: length => zeros([1]).broadcastTo([length]), least: 0, values: [-1, 2.5] },
+]
+
+const convolve = (options: Parameters<typeof ops.conv2d>[2]) => ops.conv2d(zeros([1, 3, 4, 4]), zeros([3, 3, 1, 1]), options)
+const normalise = (options: Parameters<typeof ops.groupNorm>[3]) => ops.groupNorm(zeros([1, 3, 2]), zeros([3]), zeros([3]), options)
+const attend = (options: Parameters<typeof ops.attention>[3]) =>
+  ops.attention(zeros([1, 3, 2]), zeros([1, 3, 2]), zeros([1, 3, 2]), options)
+
 const messageOf = (call: () => unknown): string => {
   try {
     call()
@@ -110,6 +151,20 @@ describe('errors', () => {
 
   it.each(otherErrors)('should say what to do about %s', (_, call, message) => {
     expect(messageOf(call)).toBe(message)
+  })
+
+  const wrongCalls = wrongNumbers.flatMap(({ values, ...one }) => values.map(value => ({ ...one, value })))
+  it.each(wrongCalls)('should refuse what is no whole number in range: $option $value', ({ option, call, least, value }) => {
+    const shown = Number.isNaN(value) ? 'NaN' : JSON.stringify(value)
+    expect(() => call(value as never)).toThrow(RangeError)
+    expect(messageOf(() => call(value as never))).toBe(
+      `${option} must be a whole number from ${least} to 2147483647, got ${shown}; give one such number`,
+    )
+  })
+
+  it.each([Number.NaN, -1, Infinity, '1e-5'])('should refuse a normalisation with an epsilon of %j', epsilon => {
+    const message = `groupNorm: epsilon must be a finite number of at least 0, got ${typeof epsilon === 'string' ? '"1e-5"' : epsilon}; use one such as 1e-5`
+    expect(messageOf(() => normalise({ groups: 1, epsilon: epsilon as never }))).toBe(message)
   })
 
   it('should refuse to read several values as one', async () => {

@@ -128,6 +128,12 @@ describe('upsampleNearest2x and avgPool2d', () => {
   it('should refuse windows that do not tile the image', () => {
     expect(() => avgPool2d(random(1, 1, 3, 4), 2)).toThrow('windows of 2 do not tile 3x4')
   })
+
+  it.each([0, -2, 1.5, [2]])('should refuse windows of %j', size => {
+    expect(() => avgPool2d(random(1, 1, 6, 6), size as never)).toThrow(
+      `avgPool2d: size must be a whole number from 1 to 2147483647, got ${JSON.stringify(size)}; give one such number`,
+    )
+  })
 })
 
 describe('crossEntropy', () => {

@@ -52,4 +52,16 @@ describe('maxPool2d', () => {
     expect(() => maxPool2d(tensor([1], [1, 1, 1, 1]), { size: 1, padding: 1 })).toThrow('padding 1 is not within half the window of 1')
     expect(() => maxPool2d(tensor([1]), { size: 1 })).toThrow('got rank 1')
   })
+
+  it.each([
+    ['size', { size: 0 }, '1 to 2147483647, got 0'],
+    ['size', { size: [2] }, '1 to 2147483647, got [2]'],
+    ['stride', { size: 2, stride: 1.5 }, '1 to 2147483647, got 1.5'],
+    ['stride', { size: 2, stride: 0 }, '1 to 2147483647, got 0'],
+    ['padding', { size: 2, padding: 0.5 }, '0 to 2147483647, got 0.5'],
+    ['padding', { size: 2, padding: -1 }, '0 to 2147483647, got -1'],
+  ])('should refuse a %s that is no whole number in range: %j', (option, options, range) => {
+    const message = `maxPool2d: ${option} must be a whole number from ${range}; give one such number`
+    expect(() => maxPool2d(tensor([1, 2, 3, 4], [1, 1, 2, 2]), options as never)).toThrow(message)
+  })
 })

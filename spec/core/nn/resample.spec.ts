@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type Tensor, tensor, useBackend, vjp } from '../../../core/index.ts'
-import { adaptiveAvgPool2d, layerNorm, resizeBicubic, scope } from '../../../core/nn/index.ts'
+import { adaptiveAvgPool2d, layerNorm, resizeBicubic, resizeBilinear, scope } from '../../../core/nn/index.ts'
 import { separableResample, sideMap } from '../../../core/nn/separableResample.ts'
 import { normal } from '../../../core/random/distributions.ts'
 import { key } from '../../../core/random/key.ts'
@@ -117,6 +117,12 @@ describe('adaptiveAvgPool2d', () => {
 })
 
 describe('separableResample', () => {
+  it.each([0, -2, 2.5, [2]])('should refuse a new side of %j', side => {
+    const message = `separableResample: a new side must be a whole number from 1 to 2147483647, got ${JSON.stringify(side)}; give one such number`
+    for (const resize of [adaptiveAvgPool2d, resizeBicubic, resizeBilinear])
+      expect(() => resize(random(1, 1, 1, 2, 3), [side as never, 2])).toThrow(message)
+  })
+
   it('should refuse images of other sides than its maps', () => {
     const identity = sideMap(2, 2, (i, add) => add(i, 1))
     expect(() => separableResample(random(1, 1, 1, 2, 3), identity, identity)).toThrow('x must be [batch,channels,2,2], got [1,1,2,3]')
