@@ -1,6 +1,7 @@
 import type { Tensor } from '../../core/index.ts'
 import type { ParameterShapes, TensorRecord } from '../../core/nn/index.ts'
 import type { Key } from '../../core/random/key.ts'
+import type { ImageInput } from './checkImages.ts'
 import type { Parameters } from './types.ts'
 
 export interface ClassifierOptions {
@@ -19,6 +20,8 @@ export interface ClassifierResult {
 
 /** An image classifier without its parameters. */
 export interface ClassifierNetwork {
+  /** The images that `apply` takes. */
+  readonly input: ImageInput
   /** What is trained, under the names of the origin's state dict. */
   parameterShapes(): ParameterShapes
   /** Running statistics of batch normalisations; `apply` reads them from the same record as the parameters. */

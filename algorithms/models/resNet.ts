@@ -85,6 +85,7 @@ const shapesOf = (config: Required<ResNetConfig>, blocks: readonly Block[], how:
 export const createResNet = (given: ResNetConfig): ResNet => {
   const config = completed(given)
   const how = IMPLEMENTATIONS[config.implementation]
+  const input = { channels: config.inChannels, divisor: how.divisor }
   const blocks = blocksOf(config)
   const shapes = shapesOf(config, blocks, how)
   const buffers: ParameterShapes = Object.assign(
@@ -94,7 +95,7 @@ export const createResNet = (given: ResNetConfig): ResNet => {
   )
 
   const apply: ResNet['apply'] = (params, x, o = {}) => {
-    checkImages('resNet', x, { channels: config.inChannels, divisor: how.divisor })
+    checkImages('resNet', x, input)
     return tidy(() => {
       const pass = forwardPass(params, o)
       const stem = pass.batchNorm(pass.conv2d(x, 'conv1', { stride: how.stem.stride }), 'bn1', { relu: true })
@@ -106,6 +107,7 @@ export const createResNet = (given: ResNetConfig): ResNet => {
 
   return {
     config,
+    input,
     parameterShapes: () => shapes,
     bufferShapes: () => buffers,
     init: key => initialise(key, { ...shapes, ...buffers }, how.initialiser),

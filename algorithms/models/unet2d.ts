@@ -12,7 +12,7 @@ import {
   scope,
 } from '../../core/nn/index.ts'
 import type { Key } from '../../core/random/key.ts'
-import { checkImages } from './checkImages.ts'
+import { checkImages, type ImageInput } from './checkImages.ts'
 import type { Parameters } from './types.ts'
 import { modernName } from './unet2d/attentionBlock.ts'
 import { type Unet2dConfig, unet2dConfig } from './unet2d/config.ts'
@@ -29,6 +29,8 @@ export interface Unet2dOptions extends ClassConditions {
 
 export interface Unet2d {
   readonly config: Unet2dConfig
+  /** The images that `apply` takes. */
+  readonly input: ImageInput
   /** All parameters, in the order of the published state dict. */
   parameterShapes(): ParameterShapes
   /** Fresh parameters with the origin's initialisation. */
@@ -61,8 +63,9 @@ export const createUnet2d = (given: Partial<Unet2dConfig> & Readonly<Record<stri
     convShapes('conv_out', first, config.out_channels, { kernel: 3 }),
   )
 
+  const input = { channels: config.in_channels, divisor: 2 ** (down.length - 1) }
   const checkInput = (x: Tensor, t: readonly number[]): void => {
-    checkImages('unet2d', x, { channels: config.in_channels, divisor: 2 ** (down.length - 1) })
+    checkImages('unet2d', x, input)
     if (t.length !== x.shape[0])
       throw new ShapeError(`unet2d: ${x.shape[0]} images need as many timesteps, got ${t.length}; give one per image`)
   }
@@ -81,7 +84,7 @@ export const createUnet2d = (given: Partial<Unet2dConfig> & Readonly<Record<stri
     return config.time_embedding_type === 'fourier' ? output.div(tensor(t, [t.length, 1, 1, 1])) : output
   }
 
-  return { config, parameterShapes: () => shapes, init: key => initialise(key, shapes, specialInit), apply }
+  return { config, input, parameterShapes: () => shapes, init: key => initialise(key, shapes, specialInit), apply }
 }
 
 /** The origin draws embeddings and frequencies from normal distributions. */

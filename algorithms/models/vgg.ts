@@ -1,4 +1,4 @@
-import { ops, ShapeError, type Tensor, tidy } from '../../core/index.ts'
+import { ops, type Tensor, tidy } from '../../core/index.ts'
 import {
   adaptiveAvgPool2d,
   constantOf,
@@ -11,6 +11,7 @@ import {
   type ParameterShapes,
   runningShapes,
 } from '../../core/nn/index.ts'
+import { checkImages } from './checkImages.ts'
 import type { ClassifierNetwork } from './classifierNetwork.ts'
 import { forwardPass } from './forwardPass.ts'
 
@@ -101,16 +102,13 @@ const initialiser = (name: string, shape: readonly number[]) => {
  */
 export const createVgg = (given: VggConfig): Vgg => {
   const config = { dropout: 0.5, inChannels: 3, classes: 1000, widths: [64, 128, 256, 512, 512], hidden: 4096, ...given }
+  const input = { channels: config.inChannels, leastSide: 32 }
   const convolutions = convolutionsOf(config)
   const shapes = shapesOf(config, convolutions)
   const buffers: ParameterShapes = Object.assign({}, ...convolutions.map(conv => runningShapes(normName(conv), conv.outputs)))
 
   const apply: Vgg['apply'] = (params, x, o = {}) => {
-    if (x.rank !== 4 || x.shape[1] !== config.inChannels || x.shape[2]! < 32 || x.shape[3]! < 32) {
-      throw new ShapeError(
-        `vgg: x must be [batch,${config.inChannels},height,width] with sides of at least 32, got [${x.shape}]; resize it`,
-      )
-    }
+    checkImages('vgg', x, input)
     return tidy(() => {
       const pass = forwardPass(params, o)
       const stage = (h: Tensor, conv: Convolution): Tensor => {
@@ -127,6 +125,7 @@ export const createVgg = (given: VggConfig): Vgg => {
 
   return {
     config,
+    input,
     parameterShapes: () => shapes,
     bufferShapes: () => buffers,
     init: key => initialise(key, { ...shapes, ...buffers }, initialiser),

@@ -1,4 +1,4 @@
-import { ops, ShapeError, type Tensor, tidy } from '../../core/index.ts'
+import { ops, type Tensor, tidy } from '../../core/index.ts'
 import {
   constantOf,
   convShapes,
@@ -13,6 +13,7 @@ import {
   type Scope,
   scope,
 } from '../../core/nn/index.ts'
+import { checkImages } from './checkImages.ts'
 import type { ClassifierNetwork } from './classifierNetwork.ts'
 import { encoderLayer, encoderLayerShapes } from './vit/encoderLayer.ts'
 
@@ -94,18 +95,18 @@ export const createVit = (given: VitConfig = {}): Vit => {
   const config = { ...VIT_B_16, ...given }
   check(config)
   const shapes = shapesOf(config)
+  const input = { channels: config.inChannels }
 
   const apply: Vit['apply'] = (params, x) => {
-    if (x.rank !== 4 || x.shape[1] !== config.inChannels)
-      throw new ShapeError(`vit: x must be [batch,${config.inChannels},height,width], got [${x.shape}]; give images of that form`)
+    checkImages('vit', x, input)
     const { imageSize: side } = config
     return tidy(() => {
       const parameters = scope(params)
       const image = x.shape[2] === side && x.shape[3] === side ? x : resizeBicubic(x, [side, side])
       let tokens = embed(image, parameters.at('vit.embeddings'), config)
       for (let i = 0; i < config.layers; i++) {
-        const input = tokens
-        tokens = tidy(() => encoderLayer(input, parameters.at(layerName(i)), config))
+        const before = tokens
+        tokens = tidy(() => encoderLayer(before, parameters.at(layerName(i)), config))
       }
       const first = tokens.slice([0, 0, 0], [x.shape[0]!, 1, config.hiddenSize]).reshape([-1, config.hiddenSize])
       const features = layerNorm(first, parameters.at('vit.layernorm'), { epsilon: config.epsilon })
@@ -115,6 +116,7 @@ export const createVit = (given: VitConfig = {}): Vit => {
 
   return {
     config,
+    input,
     parameterShapes: () => shapes,
     bufferShapes: () => ({}),
     init: key => initialise(key, shapes, initialiser),

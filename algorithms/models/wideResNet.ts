@@ -129,6 +129,7 @@ const blockShapes = (block: Block, { convBias: bias, shortcut }: Implementation)
 export const createWideResNet = (given: WideResNetConfig): WideResNet => {
   const config = { inChannels: 3, classes: 10, dropout: 0, ...given }
   const how = IMPLEMENTATIONS[config.implementation]
+  const input = { channels: config.inChannels, divisor: 4 }
   const blocks = blocksOf(config, how)
   const width = blocks.at(-1)!.outputs
   const shapes: ParameterShapes = Object.assign(
@@ -145,14 +146,14 @@ export const createWideResNet = (given: WideResNetConfig): WideResNet => {
   )
 
   const apply: WideResNet['apply'] = (params, x, o = {}) => {
-    checkImages('wideResNet', x, { channels: config.inChannels, divisor: 4 })
+    checkImages('wideResNet', x, input)
     const pass = forwardPass(params, o)
 
-    const residual = (input: Tensor, block: Block): Tensor => {
+    const residual = (h: Tensor, block: Block): Tensor => {
       const named = (layer: string): string => `${block.name}.${layer}`
       const strideOf = (convolution: 1 | 2): number => (convolution === how.strided ? block.stride : 1)
-      const drop = (h: Tensor): Tensor => pass.dropout(h, config.dropout, block.name)
-      const first = pass.batchNorm(input, named('bn1'), { relu: true })
+      const drop = (inner: Tensor): Tensor => pass.dropout(inner, config.dropout, block.name)
+      const first = pass.batchNorm(h, named('bn1'), { relu: true })
       const middle = pass.conv2d(first, named('conv1'), { stride: strideOf(1) })
       // 'wide' drops before bn2 and 'wrn' after its relu.
       const second =
@@ -160,8 +161,8 @@ export const createWideResNet = (given: WideResNetConfig): WideResNet => {
           ? pass.batchNorm(drop(middle), named('bn2'), { relu: true })
           : drop(pass.batchNorm(middle, named('bn2'), { relu: true }))
       const output = pass.conv2d(second, named('conv2'), { stride: strideOf(2) })
-      if (!needsShortcut(block)) return input.add(output)
-      const shortcut = pass.conv2d(how.normalisedShortcut ? first : input, named(how.shortcut), { stride: block.stride })
+      if (!needsShortcut(block)) return h.add(output)
+      const shortcut = pass.conv2d(how.normalisedShortcut ? first : h, named(how.shortcut), { stride: block.stride })
       return shortcut.add(output)
     }
 
@@ -172,6 +173,7 @@ export const createWideResNet = (given: WideResNetConfig): WideResNet => {
 
   return {
     config,
+    input,
     parameterShapes: () => shapes,
     bufferShapes: () => buffers,
     init: key => initialise(key, { ...shapes, ...buffers }, how.initialiser),

@@ -24,6 +24,8 @@ export interface DatasetRequest extends Framing {
 export interface DatasetKind {
   readonly classes: number
   readonly channels: number
+  /** Height and width of every image, where the format fixes them; pictures have none, `resize` and `crop` frame them. */
+  readonly side?: number
   /** What `paths` are, for --help and messages. */
   readonly files: string
   /** @throws FileError when a file does not hold what it should, UsageError when the wrong files are given */
@@ -54,6 +56,7 @@ const cifar = (
   return {
     classes,
     channels: 3,
+    side: 32,
     files,
     load: async ({ paths, limit, split = 'test', ...framing }) => {
       refuseFraming(framing)
@@ -131,6 +134,7 @@ export const DATASETS = {
   mnist: {
     classes: 10,
     channels: 1,
+    side: 28,
     files: MNIST_FILES,
     load: async ({ paths: [images, labels, ...more], limit, ...framing }) => {
       refuseFraming(framing)
@@ -142,6 +146,7 @@ export const DATASETS = {
   digits: {
     classes: 10,
     channels: 1,
+    side: 8,
     files: 'nothing: the digits come with the project',
     load: async ({ paths: [path], limit, ...framing }) => {
       refuseFraming(framing)

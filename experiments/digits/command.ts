@@ -15,7 +15,11 @@ export const trainCommand = (): Command =>
     .addOption(new Option('--preset <name>', 'data and networks').choices(['digits']).default('digits'))
     .option('--seed <n>', 'seed of initialisation, batches and noise', wholeNumber(0), 0)
     .option('--out <folder>', 'where weights and checkpoints are written', 'runs/train-digits')
-    .option('--only <names...>', `fine-tunings to make: ${trainingNames.join(', ')}`, [...defaultWeights])
+    .option(
+      '--only <names...>',
+      `fine-tunings to make: ${trainingNames.fineTunings.join(', ')}; or ${trainingNames.base} for none, as the pre-training is made in any case`,
+      [...defaultWeights],
+    )
     .option('--suffix <text>', 'appended to the names of the diffusion weights, to keep another seed beside the first')
     .addOption(new Option('--backend <name>', 'what computes').choices(runBackends).default('cpu'))
     .option('--quiet', 'no progress bar')
@@ -26,6 +30,7 @@ Examples:
   npm run train -- --preset digits                       the weights that npm start uses
   npm run train -- --preset digits --out my-weights      into another folder; then: npm start -- --weights my-weights
   npm run train -- --preset digits --only random-order   a control
+  npm run train -- --preset digits --only base           classifier and pre-training, no fine-tuning
   npm run train -- --preset digits --only linf           ADDT without RBGM; npm run quality compares it
   npm run train -- --seed 1 --suffix=-seed1 --only vanilla addt-scaled   another training seed`,
     )

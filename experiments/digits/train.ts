@@ -18,7 +18,7 @@ export interface TrainOptions {
   readonly seed: number
   /** Appended to the names of the diffusion weights, to keep several training seeds beside one classifier. */
   readonly suffix?: string
-  /** Names of the diffusion weights to make, without suffix; `base` is made first in any case. */
+  /** Names of the fine-tunings to make, without suffix. The classifier and `base` are made first in any case, and alone if only `base` is named. */
   readonly only: readonly string[]
   readonly quiet?: boolean
   readonly interrupt: Pick<Interrupt, 'afterUnit'>
@@ -82,17 +82,22 @@ const train = async <T extends Trainee>(o: TrainOptions, job: TrainingJob<T>): P
   }
 }
 
-/** Every training that `--only` may name. */
-export const trainingNames: readonly string[] = diffusionJobs(0).map(({ name }) => name)
+/** What `--only` may name: the pre-training, which is made in any case, and the fine-tunings that start from it. */
+const [baseName, ...fineTuningNames] = diffusionJobs(0).map(({ name }) => name) as [string, ...string[]]
+export const trainingNames = { base: baseName, fineTunings: fineTuningNames } as const
 
 /** The named fine-tunings of this seed. @throws UsageError on a name there is none of, or a suffix that fits no file name */
 const chooseJobs = ({ seed, suffix, only }: TrainOptions): { base: DiffusionJob; fineTunings: DiffusionJob[] } => {
-  const unknown = only.find(name => !trainingNames.includes(name))
-  if (unknown !== undefined) throw new UsageError(`--only: there is no training "${unknown}"`, `choose from ${trainingNames.join(', ')}`)
+  const unknown = only.find(name => name !== baseName && !fineTuningNames.includes(name))
+  if (unknown !== undefined)
+    throw new UsageError(
+      `--only: there is no training "${unknown}"`,
+      `choose from the fine-tunings ${fineTuningNames.join(', ')}, or ${baseName} for the pre-training alone`,
+    )
   if (suffix !== undefined && !/^[\w.-]*$/.test(suffix))
     throw new UsageError(`--suffix is ${JSON.stringify(suffix)}`, 'use letters, digits, ".", "_" and "-" only, as it ends names of files')
   const [base, ...rest] = diffusionJobs(seed, suffix) as [DiffusionJob, ...DiffusionJob[]]
-  return { base, fineTunings: rest.filter((_, i) => only.includes(trainingNames[i + 1]!)) }
+  return { base, fineTunings: rest.filter((_, i) => only.includes(fineTuningNames[i]!)) }
 }
 
 const makeFolder = (folder: string): void => {

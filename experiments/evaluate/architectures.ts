@@ -30,7 +30,8 @@ const cifar: Normalisation = { mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1
 
 interface Family {
   readonly pattern: RegExp
-  /** For messages. */
+  /** For messages: one name, and what they all are. */
+  readonly example: string
   readonly names: string
   readonly normalisation: Normalisation
   /** From the numbers in the name. */
@@ -50,30 +51,35 @@ const wideResNets =
 const FAMILIES: readonly Family[] = [
   {
     pattern: /^resnet(20|32|44|56|110)$/,
+    example: 'resnet20',
     names: 'resnet20, resnet32, resnet44, resnet56, resnet110',
     normalisation: imagenet,
     make: resNets('heCifar'),
   },
   {
     pattern: /^resnet(18|34|50|101|152)$/,
+    example: 'resnet18',
     names: 'resnet18, resnet34, resnet50, resnet101, resnet152',
     normalisation: cifar,
     make: resNets('cifar'),
   },
   {
     pattern: /^resnet(18|34|50|101|152)-imagenet$/,
+    example: 'resnet18-imagenet',
     names: 'resnet18-imagenet, ..., resnet152-imagenet',
     normalisation: imagenet,
     make: resNets('imagenet'),
   },
   {
     pattern: /^wrn-(\d{1,3})-(\d{1,2})$/,
+    example: 'wrn-28-10',
     names: 'wrn-28-10 or any wrn-<depth>-<width> (TRADES)',
     normalisation: none,
     make: wideResNets('wrn'),
   },
   {
     pattern: /^wide-(\d{1,3})-(\d{1,2})$/,
+    example: 'wide-28-10',
     names: 'wide-28-10 or any wide-<depth>-<width> (wide-resnet.pytorch)',
     normalisation: cifar,
     make: wideResNets('wide'),
@@ -81,12 +87,14 @@ const FAMILIES: readonly Family[] = [
   {
     // The preprocessing of its origin; the paper's scripts leave it out: --mean 0 --std 1.
     pattern: /^vit-b-16$/,
+    example: 'vit-b-16',
     names: 'vit-b-16',
     normalisation: { mean: [0.5], std: [0.5] },
     make: (_, { channels, classes }) => createVit({ inChannels: channels, classes }),
   },
   {
     pattern: /^vgg(11|13|16|19)-bn$/,
+    example: 'vgg16-bn',
     names: 'vgg11-bn, vgg13-bn, vgg16-bn, vgg19-bn',
     normalisation: imagenet,
     make: ([depth], { channels, classes }) => createVgg({ depth: depth as VggConfig['depth'], inChannels: channels, classes }),
@@ -95,6 +103,9 @@ const FAMILIES: readonly Family[] = [
 
 /** The names `architectureOf` takes, one family per line. */
 export const architectureNames = (): string[] => FAMILIES.map(({ names }) => names)
+
+/** One name of each family. */
+export const architectureExamples: readonly string[] = FAMILIES.map(({ example }) => example)
 
 /** The network of a name such as `resnet20` or `wrn-28-10`. @throws UsageError when there is none */
 export const architectureOf = (name: string, facts: DataFacts): Architecture => {

@@ -11,6 +11,7 @@ import { UsageError } from '../support/errors.ts'
 import { createProgress, type ProgressOptions } from '../support/progress.ts'
 import { collectProvenance } from '../support/provenance.ts'
 import { architectureNames, architectureOf, type Normalisation } from './architectures.ts'
+import { checkFit, knownSides } from './checkFit.ts'
 import { evaluateClean } from './evaluateClean.ts'
 import { formatAccuracy } from './format.ts'
 import { loadWeights } from './loadWeights.ts'
@@ -74,6 +75,7 @@ const evaluate = async (o: Options): Promise<void> => {
   const silent = Boolean(o.json || o.quiet)
   const fetching = { progress: (p: ProgressOptions) => createProgress({ ...p, silent: p.silent || silent }) }
   const kind = DATASETS[o.dataset]
+  checkFit({ ...o, sides: knownSides(o.dataset, o) })
   const { network, normalisation } = architectureOf(o.arch, { channels: kind.channels, classes: o.classes ?? kind.classes })
   const seen = { mean: o.mean ?? normalisation.mean, std: o.std ?? normalisation.std }
   checkNormalisation(seen, kind.channels)
@@ -81,6 +83,7 @@ const evaluate = async (o: Options): Promise<void> => {
   await useBackend(backend)
   const paths = o.download ? await fetchDataset(o.dataset, { ...fetching, split: o.split }) : o.data
   const data = await kind.load({ paths, limit: o.limit, split: o.split, resize: o.resize, crop: o.crop })
+  checkFit({ ...o, sides: data.shape.slice(1) })
   const parameters = loadWeights(
     o.checkpoint,
     { ...network.parameterShapes(), ...network.bufferShapes() },

@@ -9,7 +9,7 @@ export const checkNormalisation = ({ mean, std }: Normalisation, channels: numbe
   for (const [name, values] of Object.entries({ mean, std })) {
     if (values.length !== 1 && values.length !== channels)
       throw new UsageError(
-        `--${name} has ${values.length} values for images of ${channels} channels`,
+        `--${name} has ${values.length} values for images of ${channels} ${channels === 1 ? 'channel' : 'channels'}`,
         'give one per channel, or one for all',
       )
   }

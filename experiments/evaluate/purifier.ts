@@ -1,3 +1,4 @@
+import { sidesRule, takesSide } from '../../algorithms/models/checkImages.ts'
 import type { Purifier, ReverseProcess } from '../../algorithms/purification/purify.ts'
 import { paperTimesteps } from '../../algorithms/purification/timesteps.ts'
 import { FileError } from '../../core/io/fileError.ts'
@@ -15,7 +16,7 @@ export interface PurifierOptions {
 }
 
 /** The purifier of a diffusers folder for the images of a data set. @throws FileError, UsageError when they do not fit */
-export const loadPurifier = (o: PurifierOptions, { shape: [channels] }: Pick<ImageDataset, 'shape'>): Purifier => {
+export const loadPurifier = (o: PurifierOptions, { shape: [channels, ...sides] }: Pick<ImageDataset, 'shape'>): Purifier => {
   const { network, epsilonTheta, schedule, weights } = loadDiffusersFolder(o.purifier)
   const { in_channels, out_channels, class_embed_type, num_class_embeds } = network.config
   if (in_channels !== channels || out_channels !== channels) {
@@ -23,6 +24,13 @@ export const loadPurifier = (o: PurifierOptions, { shape: [channels] }: Pick<Ima
       weights,
       `the model takes ${in_channels} and gives ${out_channels} channels, images have ${channels}`,
       'choose another model',
+    )
+  }
+  if (!sides.every(side => takesSide(side, network.input))) {
+    throw new FileError(
+      weights,
+      `the model takes images${sidesRule(network.input)}, these have ${sides.join('x')} pixels`,
+      'choose another model, or frame pictures with --resize and --crop',
     )
   }
   if (class_embed_type !== null || num_class_embeds !== null)

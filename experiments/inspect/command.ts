@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { inspectCheckpoint } from '../../core/io/checkpointFile.ts'
+import { checkStateDictOption } from '../support/stateDictOption.ts'
 import { formatInspection, inspection } from './inspection.ts'
 
 interface Options {
@@ -15,9 +16,10 @@ export const inspectCommand = (): Command =>
     .argument('<file>', 'a safetensors or PyTorch checkpoint')
     .option('--json', 'print the answer as JSON')
     .option('--inert', 'keep objects of unknown classes as inert data (unknownClasses "inert"), as files of whole modules need')
-    .option('--state-dict <keys>', 'where the state dict lies, as keys joined by dots (stateDictKey)')
+    .option('--state-dict <keys>', 'where the state dict lies in a PyTorch file, as keys joined by dots (stateDictKey)')
     .action((file: string, { json, inert, stateDict }: Options) => {
       const summary = inspectCheckpoint(file, { unknownClasses: inert ? 'inert' : 'refuse', stateDictKey: stateDict })
+      checkStateDictOption(file, summary.format, stateDict)
       const answer = inspection(file, summary)
       process.stdout.write(`${json ? JSON.stringify(answer, null, 2) : formatInspection(answer)}\n`)
     })

@@ -53,7 +53,10 @@ describe('a command line that cannot be obeyed', () => {
     ['parity spec/golden --backend cuda', /Allowed choices are cpu, reference, gpu, gpu:webgpu, /],
     ['train --seed -1', /Use a whole number of at least 0\./],
     ['train --suffix a/b', /^--suffix is "a\/b"; use letters, digits, /],
-    ['train --only vanila', /^--only: there is no training "vanila"; choose from base/],
+    [
+      'train --only vanila',
+      /^--only: there is no training "vanila"; choose from the fine-tunings vanilla, .*, or base for the pre-training alone\n/,
+    ],
   ])('should end with exit code 2 and one line: %s', async (line, message) => {
     expect(await refused(2, ...line.split(' '))).toMatch(message)
   })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { useBackend } from '../../../core/index.ts'
 import { key } from '../../../core/random/key.ts'
+import { trainCommand } from '../../../experiments/digits/command.ts'
 import { diffusionJobs } from '../../../experiments/digits/jobs.ts'
 import { digitsClassifier, digitsUnet } from '../../../experiments/digits/networks.ts'
 import { defaultWeights, type TrainOptions, trainDigits } from '../../../experiments/digits/train.ts'
@@ -61,6 +62,20 @@ describe('trainDigits', () => {
     await train({ only: [] })
   })
 
+  it('should make the pre-training alone when only it is named', async () => {
+    await writeClassifier(0)
+    await expect(train({ only: ['base'] })).rejects.toThrow(InterruptedError)
+    expect(checkpoints()).toEqual(['base.safetensors'])
+    await writeBase(0)
+    await train({ only: ['base'] })
+    expect(checkpoints()).toEqual(['base.safetensors'])
+  })
+
+  it('should not count the pre-training among the fine-tunings in its help', () => {
+    const only = trainCommand().options.find(({ long }) => long === '--only')!
+    expect(only.description).toMatch(/^fine-tunings to make: vanilla, .*, addt-paper-all-t; or base for none/)
+  })
+
   it('should not take weights of another seed for its own', async () => {
     await writeClassifier(0)
     await expect(train({ seed: 1 })).rejects.toThrow(/classifier\.safetensors was trained with seed 0, not 1; train with --out elsewhere/)
@@ -76,7 +91,7 @@ describe('trainDigits', () => {
   it('should refuse a name there is no training of, before anything is written', async () => {
     const act = train({ only: ['vanila'] })
     await expect(act).rejects.toThrow(UsageError)
-    await expect(act).rejects.toThrow(/^--only: there is no training "vanila"; choose from base, vanilla, /)
+    await expect(act).rejects.toThrow(/^--only: there is no training "vanila"; choose from the fine-tunings vanilla, /)
     expect(readdirSync(out)).toEqual([])
   })
 

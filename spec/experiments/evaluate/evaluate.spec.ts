@@ -217,6 +217,12 @@ describe('an evaluation that cannot be done', () => {
     [2, 'a depth that does not exist', () => ['--arch', 'wrn-12-1'], /^--arch wrn-12-1: .*depth must be 6 n \+ 4, got 12/],
     [2, 'no data', () => ['--arch', 'resnet20'], /^no data was given; name test_batch\.bin/],
     [2, 'too few means', () => ['--arch', 'resnet20', '--mean', '1', '2'], /^--mean has 2 values for images of 3 channels/],
+    [
+      2,
+      'a place inside a safetensors file',
+      () => ['--arch', 'wrn-10-1', '--dataset', 'digits', '--state-dict', 'model'],
+      /^--state-dict is model, but .*wrn\.safetensors is a safetensors file, which has no nested state dict; leave the option away\n/,
+    ],
     [2, 'a deviation of 0', () => ['--arch', 'resnet20', '--std', '0'], /^--std is 0; use positive numbers/],
     [2, 'no purifier', () => ['--arch', 'resnet20', '--purify', 'ddpm'], /^--purify ddpm has no model; name its folder/],
     [2, 'a purifier that is not used', () => ['--arch', 'resnet20', '--purifier', 'x'], /^--purifier is given without --purify/],

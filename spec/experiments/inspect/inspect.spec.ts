@@ -148,6 +148,15 @@ describe('inspect', () => {
     expect(stdout).toMatch(/^parameters {2}2\nnetwork {5}not recognised/m)
   })
 
+  it('should refuse to look for a state dict inside a safetensors file', async () => {
+    const file = resNetFile()
+    expect(await callProgram('inspect', file, '--state-dict', 'model.ema')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `--state-dict is model.ema, but ${file} is a safetensors file, which has no nested state dict; leave the option away\n`,
+    })
+  })
+
   it('should be called by the script that its help names', async () => {
     expect((await callProgram('inspect', '--help')).stdout).toContain('Usage: npm run inspect -- [options] <file>')
     const { scripts } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8'))
