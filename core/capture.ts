@@ -9,9 +9,9 @@ export type Step = (inputs: readonly Tensor[]) => readonly Tensor[]
 export interface Captured {
   /** Kernels that a run executes; undefined where the step itself is run. */
   readonly kernels: number | undefined
-  /** The step on other inputs of the same shapes. Throws ShapeError when they differ. */
+  /** The step on other inputs of the same shapes. Throws ShapeError when they differ, and Error after `dispose`. */
   run(inputs: readonly Tensor[]): readonly Tensor[]
-  /** Frees what the replay keeps. */
+  /** Frees what the replay keeps; results of runs stay. Disposing twice is harmless. */
   dispose(): void
 }
 
@@ -20,6 +20,23 @@ const checkShapes = (inputs: readonly Tensor[], shapes: readonly Shape[]): void 
   throw new ShapeError(
     `capture: captured for ${shapes.map(formatShape).join(', ')}, got ${inputs.map(x => formatShape(x.shape)).join(', ')}; capture again`,
   )
+}
+
+/** The same with `run` refused for other shapes and after `dispose`, which does its work only once. */
+const guarded = (given: readonly Shape[], { kernels, run, dispose: destroy }: Captured): Captured => {
+  let disposed = false
+  return {
+    kernels,
+    run(inputs) {
+      if (disposed) throw new Error('capture: run after dispose; capture again')
+      checkShapes(inputs, given)
+      return run(inputs)
+    },
+    dispose() {
+      if (!disposed) destroy()
+      disposed = true
+    },
+  }
 }
 
 /**
@@ -34,30 +51,21 @@ const checkShapes = (inputs: readonly Tensor[], shapes: readonly Shape[]): void 
 export const capture = async (backend: Backend, step: Step, inputs: readonly Tensor[]): Promise<Captured> => {
   const given = inputs.map(({ shape }) => shape)
   if (!backend.capture) {
-    return {
-      kernels: undefined,
-      run: next => {
-        checkShapes(next, given)
-        return tidy(() => step(next))
-      },
-      dispose: () => undefined,
-    }
+    return guarded(given, { kernels: undefined, run: next => tidy(() => step(next)), dispose: () => undefined })
   }
   let made: readonly Tensor[] = []
   let own: readonly Tensor[] = []
-  const captured = await backend.capture(inputs, operands => {
+  const capturing = backend.capture(inputs, operands => {
     own = operands.map(({ storage, shape }) => makeTensor(backend, storage, shape))
     made = tidy(() => step(own))
     return made
   })
+  // What was made first: freeing what a deferred array reads would compute it.
+  const captured = await capturing.finally(() => dispose([made, own]))
   const shapes = made.map(({ shape }) => shape)
-  dispose([own, made])
-  return {
+  return guarded(given, {
     kernels: captured.kernels,
-    run(next) {
-      checkShapes(next, given)
-      return captured.run(next).map((storage, i) => makeTensor(backend, storage, shapes[i]!))
-    },
+    run: next => captured.run(next).map((storage, i) => makeTensor(backend, storage, shapes[i]!)),
     dispose: () => captured.dispose(),
-  }
+  })
 }

@@ -183,7 +183,13 @@ export const createGpu = async (
     return (storage as GpuStorage).values!
   }
   const capture: NonNullable<Backend['capture']> = async (inputs, step) => {
-    const asArrays = (operands: readonly Operand[]) => operands.map(({ storage }) => settled(storage) as DeviceArray)
+    const asArrays = (operands: readonly Operand[]) =>
+      operands.map(({ storage, shape }, i) => {
+        if (!isInteger(storage)) return settled(storage) as DeviceArray
+        throw new Error(
+          `capture: operand ${i} ${formatShape(shape)} is of int32, which stays on the host; use it within the step, or as float32`,
+        )
+      })
     const captured = await device.capture!(asArrays(inputs), copies => {
       const own = inputs.map(({ shape }, i) => ({ storage: store(copies[i]!, sizeOf(shape), 'float32'), shape }))
       return asArrays(step(own))

@@ -68,6 +68,20 @@ describe.each(withGpu ? ['gpu:webgpu'] : ['reference'])('capture on %s', name =>
     const captured = await capture(backend, ([x]) => [x!.add(1)], [values(backend, 0)])
     expect(() => captured.run([tensor([1], [1], { backend })])).toThrow('capture: captured for [2,2500], got [1]; capture again')
   })
+
+  it('should refuse to run when disposed, which may be done twice', async () => {
+    const backend = await make()
+    const x = values(backend, 0)
+    const captured = await capture(backend, ([z]) => [ops.softmax(z!)], [x])
+    const [result] = captured.run([x])
+    captured.dispose()
+    expect(await result!.data()).toEqual(await ops.softmax(x).data())
+    result!.dispose()
+    const after = backend.memory().bytesLive
+    captured.dispose()
+    expect(backend.memory().bytesLive).toBe(after)
+    expect(() => captured.run([x])).toThrow('capture: run after dispose; capture again')
+  })
 })
 
 describe.skipIf(!withGpu)('capture on webgpu', () => {
@@ -80,6 +94,21 @@ describe.skipIf(!withGpu)('capture on webgpu', () => {
     const nothing = () => [ops.concat([tensor([], [0], { backend }), tensor([], [0], { backend })], 0)]
     await expect(capture(backend, nothing, [x])).rejects.toThrow(/^capture: a step of the host or a read cannot be replayed/)
     expect((await x.add(1).data())[0]).toBe(1)
+  })
+
+  it('should refuse integers, which stay on the host, without loss of what else waits, and keep nothing of a failed capture', async () => {
+    const backend = await createGpu('webgpu')
+    const x = values(backend, 0)
+    const labels = tensor([1, 0], [2], { backend, dtype: 'int32' })
+    const before = backend.memory().bytesLive
+    const sum = x.add(1)
+    const waiting = sum.data()
+    await expect(capture(backend, ([z]) => [z!.add(1)], [x, labels])).rejects.toThrow(/^capture: operand 1 \[2\] is of int32, .*use it/)
+    const returning: Step = ([z]) => [z!.add(1), tensor([1, 0], [2], { backend, dtype: 'int32' })]
+    await expect(capture(backend, returning, [x])).rejects.toThrow(/^capture: operand 1 \[2\] is of int32/)
+    expect((await waiting)[0]).toBe(1)
+    sum.dispose()
+    expect(backend.memory().bytesLive).toBe(before)
   })
 
   it('should count the memory that it keeps, until it is disposed', async () => {

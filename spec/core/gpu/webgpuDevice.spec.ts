@@ -50,6 +50,61 @@ describe.skipIf(!gpuBackendsUnderTest.includes('gpu:webgpu'))('the webgpu device
     expect(await device.read(run(device, 'exp [2] -> [2]', doubled(2), x), 2)).toEqual(Float32Array.of(2, 4))
   })
 
+  it('should name the op of a command whose arguments WebGPU does not take, and work on', async () => {
+    const device = make()
+    const x = device.upload(Float32Array.of(1, 2))
+    const refused = run(device, 'pad [2] -> [9]', doubled(2, { workgroups: [2 ** 33, 1, 1] }), x)
+    await expect(device.read(refused, 2)).rejects.toThrow(/^pad \[2\] -> \[9\]: [^\n]*; use --backend cpu/)
+    expect(await device.read(run(device, 'exp [2] -> [2]', doubled(2), x), 2)).toEqual(Float32Array.of(2, 4))
+  })
+
+  it('should reject the read of what was computed from a refused command, many submissions later', async () => {
+    const device = make()
+    let x = device.upload(Float32Array.of(1, 2))
+    await device.read(run(device, 'exp [2] -> [2]', doubled(2), x), 2)
+    x = run(device, 'pad [2] -> [9]', doubled(2, { workgroups: [2 ** 20, 1, 1] }), x)
+    for (let i = 0; i < 300; i++) x = run(device, 'exp [2] -> [2]', doubled(2), x)
+    await expect(device.read(x, 2)).rejects.toThrow(/^pad/)
+  })
+
+  it('should refuse to capture a step with a command that WebGPU refuses, and name its op', async () => {
+    const device = make()
+    const pad = doubled(2, { workgroups: [2 ** 20, 1, 1] })
+    const capturing = device.capture!([device.upload(Float32Array.of(1, 2))], ([x]) => [run(device, 'pad [2] -> [9]', pad, x!)])
+    await expect(capturing).rejects.toThrow(/^pad/)
+  })
+
+  it('should run a captured step again whose inputs were copied in a submission that was refused', async () => {
+    const device = make()
+    const [x, y] = [device.upload(Float32Array.of(1, 2)), device.upload(Float32Array.of(3, 4))]
+    const captured = await device.capture!([x], ([z]) => [run(device, 'exp [2] -> [2]', doubled(2), z!)])
+    run(device, 'pad [2] -> [9]', doubled(2, { workgroups: [2 ** 20, 1, 1] }), x)
+    await expect(device.read(captured.run([y])[0]!, 2)).rejects.toThrow(/^pad/)
+    expect(await device.read(captured.run([y])[0]!, 2)).toEqual(Float32Array.of(6, 8))
+    captured.destroy()
+  })
+
+  it('should take no part of the step what is asked for while a capture fails', async () => {
+    const device = make()
+    const x = device.upload(Float32Array.of(1, 2))
+    const failing = device.capture!([x], () => {
+      throw new Error('no step')
+    })
+    const y = run(device, 'exp [2] -> [2]', doubled(2), x)
+    await expect(failing).rejects.toThrow('no step')
+    expect(await device.read(y, 2)).toEqual(Float32Array.of(2, 4))
+  })
+
+  it('should not let a step of the host without inputs overwrite what waiting commands read', async () => {
+    const device = make()
+    const x = device.upload(Float32Array.of(1, 2))
+    const y = run(device, 'double', doubled(2), x)
+    device.free(x)
+    const host = device.onHost(origin('host'), [], 2, () => Float32Array.of(7, 8))
+    for (let i = 0; i < 5; i++) await undefined
+    expect(await Promise.all([device.read(y, 2), device.read(host, 2)])).toEqual([Float32Array.of(2, 4), Float32Array.of(7, 8)])
+  })
+
   it('should refuse an array larger than the device takes at once', () => {
     const device = make()
     const length = open.device.limits.maxStorageBufferBindingSize / 4 + 1

@@ -20,7 +20,7 @@ export interface CaptureHost {
   readonly bindGroups: BindGroups
   readonly queue: CommandQueue
   setRecording(recording: Recording | undefined): void
-  allocate(length: number, origin: Origin): WebgpuArray
+  allocate(length: number, origin: Origin, forHost?: boolean): WebgpuArray
 }
 
 /** @throws Error when a command cannot be replayed */
@@ -46,24 +46,36 @@ export const captureArrays = async (
   const recording: Recording = { arena, dispatches: [] }
   const origin = { description: 'capture', created: new Error() }
   const given = inputs as readonly WebgpuArray[]
-  setRecording(recording)
-  let copies: readonly WebgpuArray[]
-  let results: readonly WebgpuArray[]
-  try {
-    // From the host's side of the arena: they keep their values through a replay, whatever the step frees.
-    copies = given.map(({ length }): WebgpuArray => ({ length, buffer: arena.take(4 * length, true), source: arena }))
-    queue.add({ kind: 'copies', copies: given.map((from, i) => ({ from, to: copies[i]! })) })
-    results = body(copies) as readonly WebgpuArray[]
-  } catch (error) {
+  const runOnce = () => {
+    setRecording(recording)
+    try {
+      // From the host's side of the arena: they keep their values through a replay, whatever the step frees.
+      const copies = given.map(({ length }) => allocate(length, origin, true))
+      queue.add({ kind: 'copies', copies: given.map((from, i) => ({ from, to: copies[i]! })) })
+      return { copies, results: body(copies) as readonly WebgpuArray[] }
+    } finally {
+      // At once: what others ask for while this waits is no part of the step.
+      setRecording(undefined)
+    }
+  }
+  const destroyArena = async (): Promise<void> => {
     await queue.flush()
     arena.destroy()
-    throw error
-  } finally {
-    setRecording(undefined)
+    bindGroups.clear()
   }
-  await queue.flush()
-  const failure = [...recording.dispatches.flatMap(({ outputs }) => outputs), ...results].find(array => array.failure)?.failure
-  if (failure) throw failure
+  const runAndCheck = async () => {
+    const { copies, results } = runOnce()
+    await queue.flush()
+    await queue.checked()
+    const arrays = [...copies, ...recording.dispatches.flatMap(({ outputs }) => outputs), ...results]
+    const failure = arrays.find(array => array.failure)?.failure
+    if (failure) throw failure
+    return { copies, results }
+  }
+  const { copies, results } = await runAndCheck().catch(async (error: Error) => {
+    await destroyArena()
+    throw error
+  })
   const recorded = record(device, bindGroups, recording.dispatches)
   let last = given
   return {
@@ -71,7 +83,7 @@ export const captureArrays = async (
     dispatches: recorded.steps.length,
     run(next) {
       const now = next as readonly WebgpuArray[]
-      const changed = now.flatMap((from, i) => (from === last[i] ? [] : [{ from, to: copies[i]! }]))
+      const changed = now.flatMap((from, i) => (from === last[i] && !copies[i]!.failure ? [] : [{ from, to: copies[i]! }]))
       const outputs = results.map(({ length }) => allocate(length, origin))
       if (changed.length > 0) queue.add({ kind: 'copies', copies: changed })
       queue.add({ kind: 'replay', recorded, inputs: copies, results })
@@ -79,11 +91,6 @@ export const captureArrays = async (
       last = now
       return outputs
     },
-    destroy: () =>
-      void queue.flush().then(() => {
-        arena.destroy()
-        recorded.destroy()
-        bindGroups.clear()
-      }),
+    destroy: () => void destroyArena().then(recorded.destroy),
   }
 }

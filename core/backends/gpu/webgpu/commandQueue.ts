@@ -1,6 +1,7 @@
 import type { BufferPool } from './bufferPool.ts'
 import { type Command, type HostStep, lateError } from './commands.ts'
 import type { Encoder, Pending } from './encode.ts'
+import { carryLateFailures, type Submission } from './failures.ts'
 
 /** So many commands are submitted without waiting for a read, so that the device does not stand idle. */
 const submitAt = 128
@@ -11,6 +12,8 @@ export interface CommandQueue {
   flush(): Promise<void>
   /** Notes a check that must be over before a read resolves. It must not reject. */
   check(over: Promise<unknown>): void
+  /** Resolves when the checks so far are over: what has failed of the commands submitted so far is known then. */
+  checked(): Promise<void>
 }
 
 const isSettled = (command: Command): boolean =>
@@ -22,6 +25,8 @@ const isSettled = (command: Command): boolean =>
  */
 export const createCommandQueue = (device: GPUDevice, pool: BufferPool, encoder: Encoder): CommandQueue => {
   const checks = new Set<Promise<unknown>>()
+  /** From the first whose fate is not known: what is found out about it fails what the later ones computed from its results. */
+  const submissions: Submission[] = []
   let commands: Command[] = []
   let draining: Promise<void> | undefined
 
@@ -46,29 +51,50 @@ export const createCommandQueue = (device: GPUDevice, pool: BufferPool, encoder:
   }
 
   /** A command buffer fails as a whole: every result in it gets the error of the op that is to blame. */
-  const blame = async (batch: readonly Command[], message: string): Promise<Error> => {
-    const refused = await encoder.findRefused(batch)
-    const error = refused
+  const blame = async (submission: Submission, message: string): Promise<void> => {
+    const refused = await encoder.findRefused(submission.batch)
+    submission.error = refused
       ? lateError(refused.dispatch.origin, refused.reason)
-      : new Error(`webgpu: a submission was refused, ${message}; use --backend cpu`)
-    for (const command of batch) {
-      const outputs = command.kind === 'dispatch' ? command.outputs : command.kind === 'copies' ? command.copies.map(({ to }) => to) : []
-      for (const output of outputs) output.failure ??= error
+      : new Error(`webgpu: a submission was refused, ${message.split('\n')[0]}; use --backend cpu`)
+    carryLateFailures(submissions.slice(submissions.indexOf(submission)))
+  }
+
+  const follow = async (submission: Submission, thrown: Error | undefined): Promise<Error | undefined> => {
+    try {
+      const refused = await device.popErrorScope()
+      const error = thrown ?? refused
+      if (error) await blame(submission, error.message)
+    } catch (lost) {
+      submission.error = lost as Error
     }
-    return error
+    submission.over = true
+    while (submissions[0]?.over) submissions.shift()
+    return submission.error
+  }
+
+  const rejectReads = async (batch: readonly Command[], refused: Promise<Error | undefined>): Promise<void> => {
+    const error = (await refused)!
+    for (const command of batch) if (command.kind === 'read') command.reject(command.array.failure ?? error)
   }
 
   const submit = (batch: readonly Command[]): void => {
     if (batch.length === 0) return
+    const submission: Submission = { batch, over: false }
+    submissions.push(submission)
+    let reads: readonly Pending[] | undefined
+    let thrown: Error | undefined
     device.pushErrorScope('validation')
-    const { buffer, reads } = encoder.encode(batch)
-    device.queue.submit([buffer])
-    const refused = device.popErrorScope().then(
-      error => (error ? blame(batch, error.message) : undefined),
-      (lost: Error) => lost,
-    )
+    try {
+      const encoded = encoder.encode(batch)
+      device.queue.submit([encoded.buffer])
+      reads = encoded.reads
+    } catch (error) {
+      thrown = error as Error
+    }
+    const refused = follow(submission, thrown)
     check(refused)
-    for (const read of reads) void finishRead(read, refused)
+    if (reads) for (const read of reads) void finishRead(read, refused)
+    else void rejectReads(batch, refused)
   }
 
   const take = () => {
@@ -104,6 +130,9 @@ export const createCommandQueue = (device: GPUDevice, pool: BufferPool, encoder:
 
   return {
     check,
+    async checked() {
+      await Promise.all(checks)
+    },
     add(command) {
       commands.push(command)
       if (draining || commands.length % submitAt !== 0 || !commands.every(isSettled)) return

@@ -1,6 +1,6 @@
 import type { BindGroups } from './bindGroups.ts'
 import type { Command, Dispatch, ReadBack } from './commands.ts'
-import { lateError } from './commands.ts'
+import { carryFailures } from './failures.ts'
 import { paramsBytes } from './pipelines.ts'
 import { encodeRecorded } from './recorded.ts'
 
@@ -19,15 +19,6 @@ export interface Encoder {
   encode(batch: readonly Command[]): { readonly buffer: GPUCommandBuffer; readonly reads: readonly Pending[] }
   /** The first dispatch that WebGPU refuses on its own, and why. */
   findRefused(batch: readonly Command[]): Promise<{ readonly dispatch: Dispatch; readonly reason: string } | undefined>
-}
-
-/** Fails the results where an input has failed or the pipeline could not be built. */
-const isRunnable = ({ built, inputs, outputs, origin }: Dispatch): boolean => {
-  const failure =
-    [...inputs, ...outputs].find(array => array.failure)?.failure ??
-    (built.failure === undefined ? undefined : lateError(origin, built.failure))
-  for (const output of outputs) output.failure ??= failure
-  return failure === undefined
 }
 
 const isDispatch = (command: Command): command is Dispatch => command.kind === 'dispatch'
@@ -66,6 +57,20 @@ export const createEncoder = (device: GPUDevice, bindGroups: BindGroups): Encode
     pass.dispatchWorkgroups(...workgroups)
   }
 
+  /** What is thrown for arguments that WebGPU does not even take. */
+  const encodeAlone = (dispatch: Dispatch): Error | undefined => {
+    try {
+      const encoder = device.createCommandEncoder()
+      const pass = encoder.beginComputePass()
+      add(pass, dispatch, 0)
+      pass.end()
+      encoder.finish()
+    } catch (error) {
+      return error as Error
+    }
+    return undefined
+  }
+
   return {
     encode(batch) {
       const offsets = writeParams(batch)
@@ -77,21 +82,19 @@ export const createEncoder = (device: GPUDevice, bindGroups: BindGroups): Encode
         pass = undefined
       }
       for (const command of batch) {
+        if (!carryFailures(command)) continue
         switch (command.kind) {
           case 'dispatch':
-            if (!isRunnable(command)) break
             pass ??= encoder.beginComputePass()
             add(pass, command, offsets.get(command))
             break
           case 'replay':
             pass ??= encoder.beginComputePass()
             encodeRecorded(pass, command.recorded)
-            for (const result of command.results) result.failure = command.inputs.find(input => input.failure)?.failure
             break
           case 'copies':
             leavePass()
             for (const { from, to } of command.copies) {
-              to.failure = from.failure
               encoder.copyBufferToBuffer(from.buffer, 0, to.buffer, 0, 4 * from.length)
             }
             break
@@ -110,12 +113,9 @@ export const createEncoder = (device: GPUDevice, bindGroups: BindGroups): Encode
       for (const dispatch of batch.filter(isDispatch)) {
         if (!dispatch.built.pipeline) continue
         device.pushErrorScope('validation')
-        const encoder = device.createCommandEncoder()
-        const pass = encoder.beginComputePass()
-        add(pass, dispatch, 0)
-        pass.end()
-        encoder.finish()
-        const error = await device.popErrorScope()
+        const thrown = encodeAlone(dispatch)
+        const refused = await device.popErrorScope()
+        const error = thrown ?? refused
         if (error) return { dispatch, reason: error.message }
       }
       return undefined

@@ -120,7 +120,8 @@ export const createWebgpuDevice = (device: GPUDevice, wgsl: Abilities = {}): Gpu
     },
     onHost(origin, inputs, length, compute) {
       const arrays = inputs as readonly WebgpuArray[]
-      const output = allocate(Math.max(1, length), origin)
+      // What reads nothing is written before the commands that wait now are submitted, so none of them may use its buffer.
+      const output = allocate(Math.max(1, length), origin, true)
       const values = Promise.all(arrays.map(array => enqueueRead(array, array.length)))
       const run = values
         .then(all => write(output, compute(all)))
