@@ -111,6 +111,22 @@ describe.skipIf(!withGpu)('capture on webgpu', () => {
     expect(backend.memory().bytesLive).toBe(before)
   })
 
+  it('should refuse a result from outside, and a capture within a step without harm to that', async () => {
+    const backend = await createGpu('webgpu')
+    const [x, outside] = [values(backend, 0), values(backend, 1)]
+    await expect(capture(backend, ([z]) => [z!.add(1), outside], [x])).rejects.toThrow(/^capture: result 1 is from outside the step/)
+    let inner: Promise<unknown> | undefined
+    const softmax: Step = ([z]) => {
+      inner ??= capture(backend, ([y]) => [y!.add(1)], [z!])
+      inner.catch(() => undefined)
+      return [ops.softmax(z!)]
+    }
+    const captured = await capture(backend, softmax, [x])
+    await expect(inner).rejects.toThrow(/^capture: it is within the step of another capture/)
+    const y = values(backend, 2)
+    expect(await captured.run([y])[0]!.data()).toEqual(await ops.softmax(y).data())
+  })
+
   it('should count the memory that it keeps, until it is disposed', async () => {
     const backend = await createGpu('webgpu')
     const x = values(backend, 0)

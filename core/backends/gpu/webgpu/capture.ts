@@ -52,7 +52,11 @@ export const captureArrays = async (
       // From the host's side of the arena: they keep their values through a replay, whatever the step frees.
       const copies = given.map(({ length }) => allocate(length, origin, true))
       queue.add({ kind: 'copies', copies: given.map((from, i) => ({ from, to: copies[i]! })) })
-      return { copies, results: body(copies) as readonly WebgpuArray[] }
+      const results = body(copies) as readonly WebgpuArray[]
+      const outside = results.findIndex(({ source }) => source !== arena)
+      if (outside >= 0)
+        throw new Error(`capture: result ${outside} is from outside the step; leave it out, or give it to the step as an input`)
+      return { copies, results }
     } finally {
       // At once: what others ask for while this waits is no part of the step.
       setRecording(undefined)

@@ -137,6 +137,7 @@ export const createWebgpuDevice = (device: GPUDevice, wgsl: Abilities = {}): Gpu
     },
     capture: (inputs, body) => {
       const setRecording = (now: Recording | undefined): void => {
+        if (now && recording) throw new Error('capture: it is within the step of another capture; capture the outer step only')
         recording = now
       }
       return captureArrays({ device, memory, bindGroups, queue, setRecording, allocate }, inputs, body)
