@@ -148,8 +148,10 @@ export const DATASETS = {
     channels: 1,
     side: 8,
     files: 'nothing: the digits come with the project',
-    load: async ({ paths: [path], limit, ...framing }) => {
+    load: async ({ paths: [path, ...more], limit, ...framing }) => {
       refuseFraming(framing)
+      if (more.length > 0)
+        throw new UsageError(`${1 + more.length} files were given for the digits`, 'name one, or none for those of the project')
       return firstImages(loadDigits(path === undefined ? {} : { path }), limit)
     },
   },

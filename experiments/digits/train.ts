@@ -115,6 +115,7 @@ const makeFolder = (folder: string): void => {
  */
 export const trainDigits = async (o: TrainOptions): Promise<void> => {
   const { base, fineTunings } = chooseJobs(o)
+  if (o.out === '') throw new UsageError('--out is empty', 'name the folder for weights and checkpoints, "." for the current one')
   makeFolder(join(o.out, 'checkpoints'))
   const lock = acquireRunLock(join(o.out, 'lock'))
   try {

@@ -71,14 +71,14 @@ const FAMILIES: readonly Family[] = [
     make: resNets('imagenet'),
   },
   {
-    pattern: /^wrn-(\d{1,3})-(\d{1,2})$/,
+    pattern: /^wrn-(\d{1,3})-([1-9]\d?)$/,
     example: 'wrn-28-10',
     names: 'wrn-28-10 or any wrn-<depth>-<width> (TRADES)',
     normalisation: none,
     make: wideResNets('wrn'),
   },
   {
-    pattern: /^wide-(\d{1,3})-(\d{1,2})$/,
+    pattern: /^wide-(\d{1,3})-([1-9]\d?)$/,
     example: 'wide-28-10',
     names: 'wide-28-10 or any wide-<depth>-<width> (wide-resnet.pytorch)',
     normalisation: cifar,

@@ -95,6 +95,10 @@ describe('trainDigits', () => {
     expect(readdirSync(out)).toEqual([])
   })
 
+  it('should refuse an empty name instead of writing where it is called', async () => {
+    await expect(train({ out: '' })).rejects.toThrow(/^--out is empty; name the folder for weights and checkpoints/)
+  })
+
   it('should explain a folder it cannot create', async () => {
     const act = train({ out: join('/dev/null', 'x') })
     await expect(act).rejects.toThrow(UserError)

@@ -214,6 +214,13 @@ describe('an evaluation that cannot be done', () => {
 
   it.each<[number, string, () => string[], RegExp]>([
     [2, 'an unknown architecture', () => ['--arch', 'resnet21'], /^there is no architecture "resnet21"; use resnet20, .*wrn-28-10/],
+    [2, 'a width of nothing', () => ['--arch', 'wrn-28-0'], /^there is no architecture "wrn-28-0"; use /],
+    [
+      2,
+      'more than one file of digits',
+      () => ['--arch', 'wrn-10-1', '--dataset', 'digits', '--data', 'a', 'b'],
+      /^2 files were given for the digits; name one, or none for those of the project\n/,
+    ],
     [2, 'a depth that does not exist', () => ['--arch', 'wrn-12-1'], /^--arch wrn-12-1: .*depth must be 6 n \+ 4, got 12/],
     [2, 'no data', () => ['--arch', 'resnet20'], /^no data was given; name test_batch\.bin/],
     [2, 'too few means', () => ['--arch', 'resnet20', '--mean', '1', '2'], /^--mean has 2 values for images of 3 channels/],
