@@ -40,10 +40,18 @@ interface Options extends Partial<PurifierOptions> {
   readonly quiet?: boolean
 }
 
+/** Options that say nothing without a purifier. */
+const PURIFYING: readonly string[] = ['tStar', 'steps', 'variance']
+
 const numbers = (text: string, before: readonly number[] = []): number[] => [...before, number(text)]
 
 /** The purifier options if one is wanted. @throws UsageError when only a part of them is given */
-const purifierOptions = (o: Options): PurifierOptions | null => {
+const purifierOptions = (o: Options, command: Command): PurifierOptions | null => {
+  const unused = command.options.find(
+    option => PURIFYING.includes(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === 'cli',
+  )
+  if (unused && o.purify === undefined && o.purifier === undefined)
+    throw new UsageError(`${unused.long} is given without --purify`, 'add --purify ddpm and --purifier, or leave it away')
   if (o.purify !== undefined && o.purifier === undefined)
     throw new UsageError(`--purify ${o.purify} has no model`, 'name its folder, or its name on the hub, with --purifier')
   if (o.purifier !== undefined && o.purify === undefined) throw new UsageError('--purifier is given without --purify', 'add --purify ddpm')
@@ -69,8 +77,8 @@ const reported = (
   }),
 })
 
-const evaluate = async (o: Options): Promise<void> => {
-  const wanted = purifierOptions(o)
+const evaluate = async (o: Options, command: Command): Promise<void> => {
+  const wanted = purifierOptions(o, command)
   if (o.download && o.data.length > 0) throw new UsageError('--download and --data exclude each other', 'give one of them')
   const silent = Boolean(o.json || o.quiet)
   const fetching = { progress: (p: ProgressOptions) => createProgress({ ...p, silent: p.silent || silent }) }

@@ -214,6 +214,12 @@ describe('an evaluation that cannot be done', () => {
 
   it.each<[number, string, () => string[], RegExp]>([
     [2, 'an unknown architecture', () => ['--arch', 'resnet21'], /^there is no architecture "resnet21"; use resnet20, .*wrn-28-10/],
+    [
+      2,
+      'steps of no purifier',
+      () => ['--arch', 'resnet20', '--steps', '7'],
+      /^--steps is given without --purify; add --purify ddpm and --purifier, or leave it away\n/,
+    ],
     [2, 'a width of nothing', () => ['--arch', 'wrn-28-0'], /^there is no architecture "wrn-28-0"; use /],
     [
       2,
