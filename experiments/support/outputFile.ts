@@ -22,6 +22,7 @@ export const outputFile = (path: string, flag: string): OutputFile => {
     }
   }
   attempt(() => {
+    if (path === '') throw new Error('the name is empty')
     mkdirSync(dirname(path), { recursive: true })
     const found = statSync(path, { throwIfNoEntry: false })
     if (found?.isDirectory()) throw new Error('it is a folder')

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { missingMode } from '../../../core/backends/gpu/modes.ts'
 import { saveSafetensors } from '../../../core/io/files.ts'
 import { parseAuditOptions } from '../../../experiments/dwBox/options.ts'
+import { outputFile } from '../../../experiments/support/outputFile.ts'
 import { acquireRunLock } from '../../../experiments/support/runLock.ts'
 import { openRun } from '../../../experiments/support/runStore.ts'
 import { writeRandomWeights } from '../digits/randomWeights.ts'
@@ -173,4 +174,8 @@ it.each<[string, string[]]>([
   )
   // A folder where a file is wanted; audit wants a folder.
   if (command !== 'audit') expect(await refused(1, command, ...words, folder)).toMatch(/\(it is a folder\); choose another place/)
+})
+
+it('should say that a result has no name before it is computed', () => {
+  expect(() => outputFile('', '--out')).toThrow(/^--out: cannot write .* \(the name is empty\); choose another place with --out$/)
 })
