@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Parameters } from '../../algorithms/models/types.ts'
 import { dispose } from '../../core/index.ts'
 import { loadSafetensors } from '../../core/io/files.ts'
+import { createFolders } from '../support/createFolders.ts'
 import { UsageError, UserError } from '../support/errors.ts'
 import type { Interrupt } from '../support/interrupt.ts'
 import { createProgress } from '../support/progress.ts'
@@ -102,7 +103,7 @@ const chooseJobs = ({ seed, suffix, only }: TrainOptions): { base: DiffusionJob;
 
 const makeFolder = (folder: string): void => {
   try {
-    mkdirSync(folder, { recursive: true })
+    createFolders(folder)
   } catch (cause) {
     throw new UserError(`cannot create the folder ${folder} (${(cause as Error).message})`, 'choose another one with --out', { cause })
   }

@@ -1,5 +1,6 @@
-import { accessSync, closeSync, constants, mkdirSync, openSync, statSync, writeSync } from 'node:fs'
+import { accessSync, closeSync, constants, openSync, statSync, writeSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { createFolders } from './createFolders.ts'
 import { UserError } from './errors.ts'
 
 export interface OutputFile {
@@ -23,7 +24,7 @@ export const outputFile = (path: string, flag: string): OutputFile => {
   }
   attempt(() => {
     if (path === '') throw new Error('the name is empty')
-    mkdirSync(dirname(path), { recursive: true })
+    createFolders(dirname(path))
     const found = statSync(path, { throwIfNoEntry: false })
     if (found?.isDirectory()) throw new Error('it is a folder')
     accessSync(found ? path : dirname(path), constants.W_OK)

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { FileError } from '../../core/io/fileError.ts'
 import { readFileBytes, writeFileAtomic } from '../../core/io/files.ts'
+import { createFolders } from './createFolders.ts'
 import { UserError } from './errors.ts'
 import { openJournal } from './journal.ts'
 import { type JsonValue, jsonDifferences, toJsonValue } from './json.ts'
@@ -58,7 +59,7 @@ const checkName = (name: string, what: string): void => {
 
 const makeFolder = (folder: string): void => {
   try {
-    mkdirSync(folder, { recursive: true })
+    createFolders(folder)
   } catch (cause) {
     throw new UserError(`cannot create the run's folder ${folder} (${(cause as Error).message})`, 'choose another folder with --out', {
       cause,

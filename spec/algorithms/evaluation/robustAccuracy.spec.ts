@@ -22,16 +22,9 @@ const optionsOf = (name: LockSetName, attack: Partial<Attack> = {}, eotSamples =
 
 /** `count` copies of one image of 2x2 pixels that cannot leave the box, label 0, each with an id and so noise of its own. */
 const copies = (count: number): LabelledBatch => {
-  const image = [0.4, 0.5, 0.6, 0.45]
   const ids = Array.from({ length: count }, (_, id) => id)
-  return {
-    images: tensor(
-      ids.flatMap(() => image),
-      [count, 1, 2, 2],
-    ),
-    labels: ids.map(() => 0),
-    ids,
-  }
+  const pixelsOfAll = ids.flatMap(() => [0.4, 0.5, 0.6, 0.45])
+  return { images: tensor(pixelsOfAll, [count, 1, 2, 2]), labels: ids.map(() => 0), ids }
 }
 
 const weights = [0.5, -1, 0.75, 0.25]
