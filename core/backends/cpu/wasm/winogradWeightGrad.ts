@@ -54,7 +54,8 @@ export const winogradWeightGrad = (
   const multiplyAdds = frequencies * length * 32 * panels * strips
   const transformShares = divide(heap, { units: panels + strips, nanoseconds: tileTime * length * (sources + results) })
   const units = Math.ceil(strips / sumStrips)
-  const productShares = divide(heap, { units: few ? units : strips, nanoseconds: multiplyAdds / multiplyAddsPerNanosecond })
+  // With many blocks the threads share the frequencies: what one adds up then stays its own, and it reads no tile that another reads.
+  const productShares = divide(heap, { units: few ? units : frequencies, nanoseconds: multiplyAdds / multiplyAddsPerNanosecond })
   const filterShares = few ? [] : divide(heap, { units: results, nanoseconds: filterTime * sources * results })
   const places = Math.max(transformShares.length, productShares.length, filterShares.length)
   const padded = sources % 8 !== 0
@@ -109,14 +110,18 @@ export const winogradWeightGrad = (
     within(share, [panels, panels + wholeStrips], (first, count) => output(first, count, rest[at + 2]))
     within(share, [panels + wholeStrips, panels + strips], (first, count) => output(wholeStrips + first, count, rest[at + 3]))
   }
-  /** Sums of `count` strips from `first` at `to`, whose panels have `rows` rows. */
-  const multiply = (
-    wasm: Linked,
-    { tiles, adding, first, count, to, rows, edge }: Record<'tiles' | 'adding' | 'first' | 'count' | 'to' | 'rows' | 'edge', number>,
-  ) => {
+  /** Sums of `count` strips from `first` at `to`, of all frequencies. */
+  const multiplyStrips = (wasm: Linked, { tiles, first, count, to, edge }: Record<'tiles' | 'first' | 'count' | 'to' | 'edge', number>) => {
     const a = dyTiles + first * strip
-    const [height, width, row] = [4 * count, 8 * panels, 32 * rows]
-    wasm.gemm(a, xTiles, to, height, width, tiles, strip, panel, row, 32, adding, edge, frequencies, dyPitch, xPitch, sumPitch)
+    const [rows, columns] = [4 * count, 8 * panels]
+    wasm.gemm(a, xTiles, to, rows, columns, tiles, strip, panel, 128 * count, 32, 0, edge, frequencies, dyPitch, xPitch, sumPitch)
+  }
+  /** Adds the products of a block to the sums of some frequencies, or begins them. */
+  const multiplyBlock = (wasm: Linked, { tiles }: TileBlock, share: Share, adding: number) => {
+    const { first, end } = share
+    const [a, b, to] = [dyTiles + first * dyPitch, xTiles + first * xPitch, sums + first * sumPitch]
+    const [rows, columns, edge] = [4 * strips, 8 * panels, ofShare(share).edge]
+    wasm.gemm(a, b, to, rows, columns, tiles, strip, panel, 128 * strips, 32, adding, edge, end - first, dyPitch, xPitch, sumPitch)
   }
   const [target, targetPitch] = padded ? [filters, 288 * panels] : [dw, 36 * sources]
   const filtersFrom = (wasm: Linked, at: number, { first, count, rows, scratch }: Record<'first' | 'count' | 'rows' | 'scratch', number>) =>
@@ -129,18 +134,14 @@ export const winogradWeightGrad = (
       const { edge, scratch, ownSums } = ofShare(share)
       for (let first = share.first * sumStrips; first < Math.min(strips, share.end * sumStrips); first += sumStrips) {
         const count = Math.min(sumStrips, strips - first)
-        multiply(wasm, { tiles: block.tiles, adding: 0, first, count, to: ownSums, rows: 4 * count, edge })
+        multiplyStrips(wasm, { tiles: block.tiles, first, count, to: ownSums, edge })
         filtersFrom(wasm, ownSums, { first: 4 * first, count: Math.min(4 * count, results - 4 * first), rows: 4 * count, scratch })
       }
     })
   } else {
     blocks.forEach((block, i) => {
       onThreads(linked, transformShares, (wasm, share) => transform(wasm, block, share))
-      onThreads(linked, productShares, (wasm, share) => {
-        const { first, end } = share
-        const to = sums + 128 * first
-        multiply(wasm, { tiles: block.tiles, adding: i, first, count: end - first, to, rows: 4 * strips, edge: ofShare(share).edge })
-      })
+      onThreads(linked, productShares, (wasm, share) => multiplyBlock(wasm, block, share, i))
     })
     onThreads(linked, filterShares, (wasm, share) => {
       const { first, end } = share
