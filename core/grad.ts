@@ -1,4 +1,4 @@
-import { dispose, tidy } from './memory.ts'
+import { bundled, dispose, tidy } from './memory.ts'
 import { add } from './ops/arithmetic.ts'
 import { formatShape, sameShape } from './shape.ts'
 import { attachNode, isRecording, type Node, notRecording, pullBack, recording } from './tape.ts'
@@ -139,25 +139,28 @@ export const grad =
 
 /** `vjp(f, x)`: f(x) and the pullback u -> J^T u. The pullback may be called once; it frees the trace. */
 export const vjp = <A extends Tree>(f: (x: A) => Tensor, x: A): { value: Tensor; pullback: (u: Tensor) => A } => {
-  const { leaves, result } = traced(() => f, x)
+  const {
+    result: { leaves, result },
+    bundle,
+  } = bundled(() => traced(() => f, x))
+  const output = result as Tensor
   const list = tensorsOf(leaves)
-  return {
-    value: alias(result as Tensor),
-    pullback: u => {
-      const output = result as Tensor
-      if (!sameShape(u.shape, output.shape)) {
-        throw new Error(`vjp: the cotangent has shape ${formatShape(u.shape)}, the output ${formatShape(output.shape)}; they must be equal`)
-      }
-      const gradients = tidy(() => backward(output, u, list, new Set(list)))
-      if (isRecording()) return rebuild(x, gradients)
-      dispose(list)
-      // The gradient of the identity is u itself, which stays the caller's.
-      return rebuild(
-        x,
-        gradients.map(gradient => (gradient === u ? alias(u) : gradient)),
-      )
-    },
+  const pullback = (u: Tensor): A => {
+    if (!sameShape(u.shape, output.shape)) {
+      throw new Error(`vjp: the cotangent has shape ${formatShape(u.shape)}, the output ${formatShape(output.shape)}; they must be equal`)
+    }
+    const gradients = tidy(() => backward(output, u, list, new Set(list)))
+    bundle.untie()
+    if (isRecording()) return rebuild(x, gradients)
+    dispose(list)
+    // The gradient of the identity is u itself, which stays the caller's.
+    return rebuild(
+      x,
+      gradients.map(gradient => (gradient === u ? alias(u) : gradient)),
+    )
   }
+  bundle.tieTo(pullback)
+  return { value: alias(output), pullback }
 }
 
 const traced = <A extends Tree, R>(f: () => (x: A) => R, x: A): { leaves: A; result: R } => {

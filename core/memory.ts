@@ -67,6 +67,41 @@ export const tidy = <T>(body: () => T): T => {
   return result
 }
 
+const leaveAll = (scope: Scope): void => {
+  while (scope.first) moveTo(scope.first, undefined)
+}
+
+const forgotten = new FinalizationRegistry(leaveAll)
+
+/** What was made outside every scope and is still of use together: one watched object in place of each tensor. */
+export interface Bundle {
+  /** Keeps the tensors until `untie`, or until the holder, to which none of them leads, is forgotten. */
+  tieTo(holder: object): void
+  /** From now on each tensor that is not freed is watched on its own. */
+  untie(): void
+}
+
+const emptyBundle: Bundle = { tieTo: () => {}, untie: () => {} }
+
+/** Runs the body and bundles what it makes outside every scope. */
+export const bundled = <T>(body: () => T): { readonly result: T; readonly bundle: Bundle } => {
+  if (current) return { result: body(), bundle: emptyBundle }
+  const scope = new Scope()
+  const untie = (): void => {
+    forgotten.unregister(scope)
+    leaveAll(scope)
+  }
+  current = scope
+  try {
+    return { result: body(), bundle: { tieTo: holder => forgotten.register(holder, scope, scope), untie } }
+  } catch (error) {
+    untie()
+    throw error
+  } finally {
+    current = undefined
+  }
+}
+
 /** Takes a tensor out of every scope: it lives until `dispose()`. */
 export const keep = <T>(value: T): T =>
   mapTensors(value, tensor => {

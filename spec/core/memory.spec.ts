@@ -1,4 +1,8 @@
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
+import { createReference } from '../../core/backends/reference/reference.ts'
 import {
   type Backend,
   dispose,
@@ -46,6 +50,17 @@ const attack = (backend: Backend, steps: number, after: (step: number) => void):
     }
     dispose([x0, kernel, x])
   })
+
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')
+
+/** Collects garbage until something holds, at most 100 times. */
+const collectUntil = async (holds: () => boolean): Promise<void> => {
+  for (let turn = 0; turn < 100 && !holds(); turn++) {
+    collectGarbage()
+    await setImmediate()
+  }
+}
 
 describe.each(backendsUnderTest)('memory on %s', name => {
   it('should hold live tensors and bytes constant over 1,000 attack steps', async () => {
@@ -149,5 +164,64 @@ describe.each(backendsUnderTest)('memory on %s', name => {
     dispose(results)
     expect({ live: liveTensors(), bytes: backend.memory().bytesLive }).toEqual(before)
     expect(u.disposed).toBe(false)
+  })
+})
+
+describe('what garbage collection frees', () => {
+  it('should be what a forgotten pullback held, but for what is still in use', async () => {
+    const backend = createReference()
+    const x = tensor([0.5, 2], [2], { backend })
+    const { bytesLive } = backend.memory()
+    const seen: Tensor[] = []
+    const results: Tensor[] = []
+    const forgetPullback = (): void => {
+      const f = (x: Tensor): Tensor => {
+        seen.push(x.add(1))
+        return seen[0]!.mul(2).exp().mul(3)
+      }
+      results.push(vjp(f, x).value)
+    }
+    forgetPullback()
+    expect(backend.memory().bytesLive).toBe(5 * bytesLive)
+    await collectUntil(() => backend.memory().bytesLive === 3 * bytesLive)
+    expect(backend.memory().bytesLive).toBe(3 * bytesLive)
+    expect([...(await seen[0]!.data())]).toEqual([1.5, 3])
+    dispose([x, results, seen])
+  })
+
+  it('should be what a pullback that was called leaves over', async () => {
+    const backend = createReference()
+    const x = tensor([0.5, 2], [2], { backend })
+    const { bytesLive } = backend.memory()
+    const pullbacks: unknown[] = []
+    const pullBack = (): void => {
+      const f = (x: Tensor): Tensor => {
+        zeros([2], { backend }).add(1)
+        return x.mul(x)
+      }
+      const { value, pullback } = vjp(f, x)
+      dispose([pullback(x), value])
+      pullbacks.push(pullback)
+    }
+    pullBack()
+    expect(backend.memory().bytesLive).toBe(3 * bytesLive)
+    await collectUntil(() => backend.memory().bytesLive === bytesLive)
+    expect(backend.memory().bytesLive).toBe(bytesLive)
+    expect(pullbacks).toHaveLength(1)
+    dispose(x)
+  })
+
+  it('should be what a function that throws left behind', async () => {
+    const backend = createReference()
+    const x = tensor([0.5, 2], [2], { backend })
+    const { bytesLive } = backend.memory()
+    const failing = (x: Tensor): Tensor => {
+      x.mul(x)
+      throw new Error('on the way')
+    }
+    expect(() => vjp(failing, x)).toThrow('on the way')
+    await collectUntil(() => backend.memory().bytesLive === bytesLive)
+    expect(backend.memory().bytesLive).toBe(bytesLive)
+    dispose(x)
   })
 })
