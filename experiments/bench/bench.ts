@@ -1,8 +1,9 @@
 import { createProgress } from '../support/progress.ts'
 import { collectProvenance, type Provenance } from '../support/provenance.ts'
 import { createClient } from './client.ts'
-import { type ContestantName, canUseThreads, findPython, OURS, PEERS, programOf } from './contestants.ts'
+import { type ContestantName, canUseThreads, findPython, OURS, PEERS, PROCESSES, programOf } from './contestants.ts'
 import { type Entrant, measure } from './measure.ts'
+import { processes } from './processes.ts'
 import type { Row } from './rows.ts'
 import { type Clock, clockFor, type RowResult } from './verdict.ts'
 
@@ -53,6 +54,10 @@ export const bench = async (o: BenchOptions): Promise<BenchResults> => {
         try {
           versions[name] = await client.version()
           entrants.push({ name, threads, client })
+          if (name === OURS && threads > 1 && o.backend === 'cpu') {
+            const one = programOf(name, { threads: 1, peers: o.peers, python, backend: o.backend })!
+            entrants.push({ name: PROCESSES, threads, client: processes(Array.from({ length: threads }, () => createClient(one))) })
+          }
         } catch (error) {
           absent[name] = (error as Error).message
         }

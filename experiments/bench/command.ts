@@ -175,6 +175,7 @@ export const benchCommand = (): Command =>
       'after',
       `
 A ratio is our time over the peer's: the median of the ratios within the rounds. Peers: ${PEERS.join(', ')}.
+Beside a speedup by threads stands that of as many separate processes: what the processors of this machine gain at all.
 
 Examples:
   npm run bench -- --quick                           this project alone, in a minute

@@ -5,6 +5,9 @@ import type { Program } from './client.ts'
 /** The name of this project among the contestants. */
 export const OURS = 'dbp'
 
+/** As many processes of this project as there are threads, each with one thread and all the work. */
+export const PROCESSES = 'processes'
+
 /** All peers, in the order of the table; the first one present is what ratios are against. */
 export const PEERS = ['pytorch', 'onnxruntime-node', 'tfjs-wasm', 'onnxruntime-web', 'jax-js', 'tfjs-cpu'] as const
 

@@ -31,6 +31,11 @@ export const resultsJson = ({ provenance, rounds, versions, absent, reference, r
         samples,
       }
     }),
-    judgements: judge(result).map(({ requirement, value, outcome }) => ({ ...requirement, value: finite(value), outcome })),
+    judgements: judge(result).map(({ requirement, value, outcome, possible }) => ({
+      ...requirement,
+      value: finite(value),
+      outcome,
+      ...(possible === undefined ? {} : { possible: finite(possible) }),
+    })),
   })),
 })

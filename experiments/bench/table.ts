@@ -1,7 +1,7 @@
 import type { Attribute, Paint } from '../report/ansi.ts'
 import { columns, padEnd, wrap } from '../report/textLayout.ts'
 import { flopsOf } from './cases.ts'
-import { OURS } from './contestants.ts'
+import { OURS, PROCESSES } from './contestants.ts'
 import { NOT_SUPPORTED } from './protocol.ts'
 import { median } from './statistics.ts'
 import { type Judgement, judge, type Outcome, type RowResult, ratioTo, timesOf } from './verdict.ts'
@@ -19,13 +19,13 @@ export const shortNumber = (value: number): string => {
   return value >= 100 ? value.toFixed(0) : value.toFixed(Math.max(0, 2 - Math.floor(Math.log10(Math.max(value, 0.01)))))
 }
 
-const describe = ({ requirement: { measure, bar, goal }, value }: Judgement): string => {
+const describe = ({ requirement: { measure, bar, goal }, value, possible = Number.NaN }: Judgement): string => {
   const limits = (unit: string, relation: string): string =>
     `${Number.isNaN(value) ? '' : `${shortNumber(value)}${unit} `}(${relation} ${shortNumber(bar)}, goal ${shortNumber(goal)})`
   if (measure.of === 'ratio') return `${limits('', '<=')} x ${measure.to}`
   if (measure.of === 'rate') return `${limits(' GFLOP/s', '>=')} per thread`
   if (measure.of === 'microseconds') return `${limits(' us', '<=')} per op`
-  return `${limits('x', '>=')} speedup`
+  return `${limits('x', '>=')} speedup${Number.isNaN(possible) ? '' : `, ${shortNumber(possible)}x by separate processes`}`
 }
 
 const verdictText = (judgement: Judgement, paint: Paint): string => {
@@ -118,7 +118,7 @@ export const disagreements = (results: readonly RowResult[], tolerance = 1e-3): 
 export const renderTable = (results: readonly RowResult[], o: TableOptions): string => {
   const { threads, clock } = results[0]!
   const others = [...new Set(results.flatMap(({ measurements }) => measurements.map(({ name }) => name)))].filter(
-    name => name !== OURS && name !== o.reference,
+    name => name !== OURS && name !== PROCESSES && name !== o.reference,
   )
   const dim = (lines: readonly string[]): string[] => lines.flatMap(line => wrap(line, o.width)).map(line => o.paint('dim', line))
   return [

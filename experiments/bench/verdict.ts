@@ -1,5 +1,5 @@
 import { flopsOf } from './cases.ts'
-import { OURS } from './contestants.ts'
+import { OURS, PROCESSES } from './contestants.ts'
 import type { Measurement } from './measure.ts'
 import type { Sample } from './protocol.ts'
 import type { Requirement, Row } from './rows.ts'
@@ -12,6 +12,8 @@ export interface Judgement {
   readonly requirement: Requirement
   readonly value: number
   readonly outcome: Outcome
+  /** Of a speedup: that of as many processes, each for itself; NaN when it was not measured. */
+  readonly possible?: number
 }
 
 /** Which time of a sample counts. */
@@ -36,21 +38,28 @@ export interface RowResult {
   readonly single: readonly Sample[]
 }
 
+const samplesOf = ({ measurements }: RowResult, name: string): readonly Sample[] =>
+  measurements.find(each => each.name === name)?.samples ?? []
+
 /** Our time over a peer's, the median over rounds; NaN when one of them is missing. */
-export const ratioTo = ({ measurements, clock }: RowResult, peer: string): number => {
-  const times = (name: string): number[] => timesOf(measurements.find(each => each.name === name)?.samples ?? [], clock)
+export const ratioTo = (result: RowResult, peer: string): number => {
+  const times = (name: string): number[] => timesOf(samplesOf(result, name), result.clock)
   return pairedRatio(times(OURS), times(peer))
 }
 
 const better = { ratio: 'less', microseconds: 'less', rate: 'more', speedup: 'more' } as const
 
+/** Elapsed time with one thread over that of a contestant with more. */
+const speedupOf = (result: RowResult, name: string): number =>
+  result.threads === 1 ? Number.NaN : pairedRatio(timesOf(result.single, 'wall'), timesOf(samplesOf(result, name), 'wall'))
+
 const measured = (result: RowResult, { measure }: Requirement): number => {
-  const { row, threads, clock, measurements, single } = result
-  const own = measurements.find(({ name }) => name === OURS)?.samples ?? []
+  const { row, threads, clock } = result
+  const own = samplesOf(result, OURS)
   if (measure.of === 'ratio') return ratioTo(result, measure.to)
   if (measure.of === 'microseconds') return (1000 * median(timesOf(own, clock))) / measure.per
   if (measure.of === 'rate') return (flopsOf(row.work) ?? Number.NaN) / median(timesOf(own, clock)) / 1e6 / threads
-  return threads === 1 ? Number.NaN : pairedRatio(timesOf(single, 'wall'), timesOf(own, 'wall'))
+  return speedupOf(result, OURS)
 }
 
 /** Holds a row to its requirements; speedup is asked only of more than one thread. */
@@ -61,5 +70,6 @@ export const judge = (result: RowResult): Judgement[] =>
       const value = measured(result, requirement)
       const reaches = (mark: number): boolean => (better[requirement.measure.of] === 'less' ? value <= mark : value >= mark)
       const outcome = Number.isNaN(value) ? 'unknown' : reaches(requirement.goal) ? 'goal' : reaches(requirement.bar) ? 'bar' : 'miss'
-      return { requirement, value, outcome }
+      const possible = requirement.measure.of === 'speedup' ? { possible: speedupOf(result, PROCESSES) } : {}
+      return { requirement, value, outcome, ...possible }
     })

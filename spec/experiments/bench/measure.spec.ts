@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Client, createClient } from '../../../experiments/bench/client.ts'
 import { type Entrant, measure } from '../../../experiments/bench/measure.ts'
+import { processes } from '../../../experiments/bench/processes.ts'
 
 let folder: string
 beforeAll(() => {
@@ -58,6 +59,26 @@ describe('createClient', () => {
     await expect(fake({ hello: { released: true } }).version()).rejects.toThrow('does not say hello first')
     const nothing = createClient({ command: join(folder, 'nothing'), args: [] })
     await expect(nothing.version()).rejects.toThrow('ENOENT')
+  })
+})
+
+describe('processes', () => {
+  const sampled = (wallMs: number, cpuMs: number): object => ({ on: { sample: { sample: { wallMs, cpuMs, repetitions: 2 } } } })
+  const sample = { sample: { leastMs: 1 } }
+
+  it('should take the time per work when all work at once: one of 6 ms and one of 3 ms do three works in 6 ms', async () => {
+    const both = processes([fake(sampled(6, 4)), fake(sampled(3, 1))])
+    expect(await both.ask(sample, 5000)).toEqual({ sample: { wallMs: 2, cpuMs: 2, repetitions: 4 } })
+    expect(await both.ask({ prepare: work }, 5000)).toEqual({ prepared: { checksum: 3 } })
+  })
+
+  it('should be unable, late and dead when one is', async () => {
+    const unable = { cannot: 'no such op' }
+    expect(await processes([fake(), fake({ on: { sample: unable } })]).ask(sample, 5000)).toEqual(unable)
+    const slow = processes([fake(), fake({ on: { sample: 'hang' } })])
+    await slow.version()
+    expect(await slow.ask(sample, 100)).toBeUndefined()
+    await expect(processes([fake(), fake({ on: { sample: 'die' } })]).ask(sample, 5000)).rejects.toThrow('out of luck')
   })
 })
 

@@ -29,6 +29,14 @@ describe('renderTable', () => {
     expect(text).not.toContain('not supported')
   })
 
+  it('should show what separate processes gain beside the speedup, and not among the peers', () => {
+    const speedup = rowOf({ measure: { of: 'speedup' }, bar: 1.8, goal: 1.95 })
+    const measurements = [measurementOf('dbp', samplesOf(20)), measurementOf('processes', samplesOf(16))]
+    const lines = renderTable([resultOf(speedup, measurements, { threads: 2, clock: 'wall', single: samplesOf(24) })], plain).split('\n')
+    expect(lines).toHaveLength(3)
+    expect(lines[2]).toMatch(/✘ miss 1\.20x \(>= 1\.80, goal 1\.95\) speedup, 1\.50x by separate processes$/)
+  })
+
   it('should do without peers', () => {
     const alone = resultOf(row, [measurementOf('dbp', samplesOf(80))])
     const lines = renderTable([alone], { ...plain, reference: undefined }).split('\n')

@@ -33,6 +33,13 @@ describe('judge', () => {
     expect(judgements).toMatchObject([{ value: 1.9, outcome: 'bar' }])
   })
 
+  it('should set beside a speedup that of separate processes', () => {
+    const measurements = [measurementOf('dbp', samplesOf(10, 20)), measurementOf('processes', samplesOf(8, 16))]
+    const more = { threads: 2, clock: 'wall', single: samplesOf(12, 24) } as const
+    expect(judge(resultOf(rowOf(speedup, rate), measurements, more)).map(({ possible }) => possible)).toEqual([1.5, undefined])
+    expect(judge(resultOf(rowOf(speedup), measurements.slice(0, 1), more))).toMatchObject([{ value: 1.2, possible: Number.NaN }])
+  })
+
   it('should not know without a peer, without samples, or without a run on one thread', () => {
     const alone = [measurementOf('dbp', samplesOf(1))]
     expect(judge(resultOf(rowOf(ratio), alone))).toMatchObject([{ outcome: 'unknown' }])
