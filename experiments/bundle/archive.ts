@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { createWriteStream, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { createWriteStream, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
+import { createFolders } from '../../core/io/createFolders.ts'
 import { UserError } from '../support/errors.ts'
 import type { Entry } from './entry.ts'
 import { tarPieces } from './tarWriter.ts'
@@ -45,7 +46,7 @@ export const writeArchive = async (
     }
   }
   const partial = `${out}.part`
-  mkdirSync(dirname(out), { recursive: true })
+  createFolders(dirname(out))
   try {
     const stream = Readable.from(pieces(), { objectMode: false })
     // Opened at once: a file that is opened while its stream fails would come to be after it was removed.

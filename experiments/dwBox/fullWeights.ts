@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
+import { copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { createFolders } from '../../core/io/createFolders.ts'
 import { findWeights, weightsFile } from '../digits/weights.ts'
 import { EXIT, UserError } from '../support/errors.ts'
 import type { Interrupt } from '../support/interrupt.ts'
@@ -76,7 +77,7 @@ const prepareFolder = (training: Training, o: FullWeightsOptions): string => {
   const folder = folderOf(training, o)
   const given = training.given.map(name => [findWeights(o.weights, name), weightsFile(folder, name)] as const)
   try {
-    mkdirSync(folder, { recursive: true })
+    createFolders(folder)
     for (const [from, to] of given) copyFileSync(from, to)
   } catch (cause) {
     throw new UserError(`cannot write to ${folder} (${(cause as Error).message})`, 'choose another folder with --out', { cause })

@@ -1,5 +1,6 @@
-import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
+import { createFolders } from '../../core/io/createFolders.ts'
 import { FileError } from '../../core/io/fileError.ts'
 import { toFileError } from '../../core/io/files.ts'
 import { UserError } from '../support/errors.ts'
@@ -91,7 +92,7 @@ export const download = async (o: DownloadOptions): Promise<void> => {
   if (await isRight(o.path, o)) return
   const part = `${o.path}.part`
   try {
-    mkdirSync(dirname(o.path), { recursive: true })
+    createFolders(dirname(o.path))
   } catch (cause) {
     throw toFileError('creating', dirname(o.path), cause)
   }

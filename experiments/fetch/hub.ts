@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { cacheFolder } from '../../core/io/cacheFolder.ts'
+import { createFolders } from '../../core/io/createFolders.ts'
 import { FileError } from '../../core/io/fileError.ts'
 import { readFileBytes, toFileError, writeFileAtomic } from '../../core/io/files.ts'
 import type { Progress, ProgressOptions } from '../support/progress.ts'
@@ -58,7 +59,7 @@ const readManifest = (path: string): HubListing => {
 const writeManifest = (folder: string, path: string, manifest: HubListing): void => {
   if (existsSync(path)) return
   try {
-    mkdirSync(folder, { recursive: true })
+    createFolders(folder)
   } catch (cause) {
     throw toFileError('creating', folder, cause)
   }

@@ -1,6 +1,6 @@
 import { accessSync, closeSync, constants, openSync, statSync, writeSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { createFolders } from './createFolders.ts'
+import { createFolders } from '../../core/io/createFolders.ts'
 import { UserError } from './errors.ts'
 
 export interface OutputFile {

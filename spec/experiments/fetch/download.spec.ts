@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -213,6 +214,23 @@ describe('download', () => {
     writeFileSync(join(folder, 'deep'), 'a file')
     expect(await failure()).toContain(`${join(folder, 'deep')}: creating failed`)
   })
+
+  it.runIf(process.platform === 'linux')(
+    'should say so, not hang, where the system makes no folders',
+    () => {
+      const program = `import { download } from './experiments/fetch/download.ts'
+await download({ url: 'file:///dev/null', path: '/proc/x/y/weights.bin', digest: { kind: 'sha256', hex: '' } }).catch(e => console.log(e.message))`
+      const { stdout, signal } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
+        encoding: 'utf8',
+        timeout: 30_000,
+      })
+      expect({ stdout, signal }).toEqual({
+        stdout: '/proc/x/y: creating failed: no such file or folder; check the path\n',
+        signal: null,
+      })
+    },
+    60_000,
+  )
 
   it('should show how far it is, counting what it had', async () => {
     const lines: string[] = []

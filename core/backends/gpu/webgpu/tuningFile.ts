@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { cacheFolder } from '../../../io/cacheFolder.ts'
+import { createFolders } from '../../../io/createFolders.ts'
 import { toFileError, writeFileAtomic } from '../../../io/files.ts'
 import { foldIn, key } from '../../../random/key.ts'
 import { tiledTexts } from '../wgsl/tiledSource.ts'
@@ -72,7 +73,7 @@ export const readTuning = (
 export const writeTuning = (adapter: TunedAdapter, tuning: Tuning): string => {
   const path = tuningPath(adapter)
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    createFolders(dirname(path))
   } catch (cause) {
     throw toFileError('creating', dirname(path), cause)
   }

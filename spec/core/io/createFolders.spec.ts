@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createFolders } from '../../../experiments/support/createFolders.ts'
+import { createFolders } from '../../../core/io/createFolders.ts'
 
 let root: string
 beforeAll(() => {
