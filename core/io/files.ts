@@ -1,5 +1,5 @@
 /**
- * Whole files in, whole files out; `byteSource.ts` reads files in parts. Nothing else in the core touches the file system.
+ * Whole files in, whole files out; `byteSource.ts` reads files in parts, `createFolders.ts` makes folders. Nothing else in the core touches the file system.
  *
  * Writing is atomic: a reader, or a process killed at any moment, finds the old file or the new one, never a part.
  */

@@ -37,7 +37,7 @@ export interface Shader {
   readonly length: number
 }
 
-/** Numbers of the uniform struct, at most 64, and where the result goes. */
+/** Numbers of the uniform struct, at most `mostArguments`, and where the result goes. */
 export interface DispatchArguments {
   readonly sizes?: readonly number[]
   readonly params?: readonly number[]

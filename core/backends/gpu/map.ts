@@ -4,12 +4,14 @@ import type { Shape } from '../../shape.ts'
 import type { Device, DeviceArray } from './device.ts'
 import { indexText, planGrid } from './grid.ts'
 import { collapse, mostInputs, type View } from './view.ts'
+import { mostArguments } from './wgsl/indexing.ts'
 import * as wgsl from './wgsl/mapViews.ts'
 import { hasWgsl } from './wgsl/wgslKernel.ts'
 
 /**
  * One element of the result per thread: `expr` (default: the first view itself, a copy) of the views' elements there.
- * In WGSL with sizes given at run time where the device has it, else by gpu.js with sizes as literals. Undefined when the views are too many, the axes cannot be told apart or the expression cannot be written.
+ * In WGSL with sizes given at run time where the device has it, else by gpu.js with sizes as literals. Undefined when the views or
+ * parameters are too many, the axes cannot be told apart or the expression cannot be written.
  */
 export const mapViews = (
   device: Device,
@@ -18,7 +20,7 @@ export const mapViews = (
   expr: Expr = input(0),
   params: readonly number[] = [],
 ): DeviceArray | undefined => {
-  if (views.length > mostInputs) return undefined
+  if (views.length > mostInputs || params.length > mostArguments) return undefined
   const written = hasWgsl(device) ? wgsl.mapViews(device, { shape, views, expr, params }) : undefined
   if (written) return written
   const collapsed = collapse(shape, views)

@@ -88,6 +88,21 @@ describe('WGSL with sizes at run time', () => {
     expect(dispatched.slice(1).every(({ into }) => into === result)).toBe(true)
   })
 
+  it('should take as many parameters as the uniform struct holds, and leave more of them to the definition', () => {
+    const { device, dispatched } = noting()
+    const launched: number[] = []
+    const launch: WgslDevice['launch'] = (_, __, params = []) => ({ length: launched.push(params.length) })
+    const sum = (count: number) => {
+      const params = Array.from({ length: count }, (_, i) => i)
+      const expr = params.reduce((total, i) => add(total, param(i)), input(0))
+      return mapViews({ ...device, launch }, [2], [viewAs(array([2]), [2])], expr, params)
+    }
+    // Beside the 63 there is the size of the result.
+    for (const count of [63, 64]) expect(sum(count)).toBeDefined()
+    expect([dispatched.map(({ params }) => params?.length), launched]).toEqual([[63], [64]])
+    expect(sum(65)).toBeUndefined()
+  })
+
   it('should not emit constants that float32 does not have', () => {
     const options = { type: 'f32', input: String, param: String } as const
     for (const value of [Infinity, Number.NaN, 1e39]) expect(emitWgsl(add(input(0), constant(value)), options)).toBeUndefined()

@@ -1,4 +1,5 @@
 import type { Shader } from '../device.ts'
+import { mostArguments } from '../wgsl/indexing.ts'
 
 /** A compute pipeline that is being built, and whatever came of it. */
 export interface Built {
@@ -11,8 +12,8 @@ export interface Built {
   readonly settled: Promise<void>
 }
 
-/** Bytes of the uniform window of scalar parameters, and the distance between two of them. */
-export const paramsBytes = 256
+/** Bytes of the uniform window of sizes and scalar parameters, and the distance between two of them: 256, as WebGPU promises to align. */
+export const paramsBytes = 4 * mostArguments
 
 const visibility = 4 // GPUShaderStage.COMPUTE
 

@@ -1,5 +1,6 @@
 import type { Device, DeviceArray, DispatchArguments, GpuDevice, Origin, Program, Shader } from '../device.ts'
 import type { Abilities } from '../wgsl/abilities.ts'
+import { mostArguments } from '../wgsl/indexing.ts'
 import { createBindGroups } from './bindGroups.ts'
 import { createBufferPool } from './bufferPool.ts'
 import { captureArrays, noteCommand, type Recording } from './capture.ts'
@@ -52,6 +53,13 @@ export const createWebgpuDevice = (device: GPUDevice, wgsl: Abilities = {}): Gpu
     return array
   }
 
+  const checkArguments = ({ description }: Origin, { sizes = [], params = [] }: DispatchArguments): void => {
+    if (sizes.length + params.length <= mostArguments) return
+    throw new Error(
+      `${description}: ${sizes.length} sizes and ${params.length} parameters are more than the ${mostArguments} numbers that one dispatch takes; use --backend cpu, and report this line`,
+    )
+  }
+
   const addDispatch = (
     origin: Origin,
     { shader, inputs, outputs }: { shader: Shader; inputs: readonly DeviceArray[]; outputs: readonly WebgpuArray[] },
@@ -69,6 +77,7 @@ export const createWebgpuDevice = (device: GPUDevice, wgsl: Abilities = {}): Gpu
     })
 
   const dispatch = (origin: Origin, shader: Shader, inputs: readonly DeviceArray[], given: DispatchArguments = {}): DeviceArray => {
+    checkArguments(origin, given)
     const output = (given.into as WebgpuArray | undefined) ?? allocate(shader.length, origin)
     addDispatch(origin, { shader, inputs, outputs: [output] }, given)
     return output
@@ -98,6 +107,7 @@ export const createWebgpuDevice = (device: GPUDevice, wgsl: Abilities = {}): Gpu
       launch: (program, inputs, params = []) => dispatch(origin, shaderOf(program, inputs.length, params.length), inputs, { params }),
       dispatch: (shader, inputs, given) => dispatch(origin, shader, inputs, given),
       dispatchAll: (shader, inputs, given) => {
+        checkArguments(origin, given)
         const outputs = Array.from({ length: given.results }, () => allocate(shader.length, origin))
         addDispatch(origin, { shader, inputs, outputs }, given)
         return outputs

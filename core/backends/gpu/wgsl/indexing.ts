@@ -47,7 +47,7 @@ export const argumentsText = (binding: number, sizes: readonly string[], params:
   `struct Args { ${[...sizes.map(name => `${name} : u32`), ...params.map(name => `${name} : f32`)].join(', ')} }
 @group(0) @binding(${binding}) var<uniform> args : Args;`
 
-/** Words of the uniform struct that a dispatch can take. */
+/** Words of the uniform struct that a dispatch can take; more would reach into that of the next one. */
 export const mostArguments = 64
 
 /** WebGPU promises no more workgroups along an axis. */
