@@ -2,6 +2,7 @@ import { affineDenoiser, type Denoiser, identityAffine, linearMmse } from '../..
 import { bestGaussianBlur } from '../../algorithms/baselines/gaussianBlur.ts'
 import { type Moments, momentsOf } from '../../algorithms/linearAlgebra/moments.ts'
 import { loadDigits, splitDigits } from '../data/digits.ts'
+import { imagesAt } from '../data/imagesAt.ts'
 
 /** Denoisers that need no network: Wiener's linear estimate, a Gaussian blur, and none, which leaves the noise. */
 export type PlainDenoiserName = 'linear' | 'blur' | 'none'
@@ -11,14 +12,8 @@ let moments: Moments | undefined
 /** Mean and covariance of the training digits, computed once. */
 const trainingMoments = (): Moments => {
   if (moments) return moments
-  const { images, shape } = loadDigits()
-  const size = shape[1] * shape[2]
-  const { train } = splitDigits()
-  const rows = new Float64Array(train.length * size)
-  train.forEach((id, i) => {
-    rows.set(images.subarray(id * size, (id + 1) * size), i * size)
-  })
-  moments = momentsOf(rows, size)
+  const { images, shape } = imagesAt(loadDigits(), splitDigits().train)
+  moments = momentsOf(images, shape[1] * shape[2])
   return moments
 }
 

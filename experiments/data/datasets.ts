@@ -2,9 +2,10 @@ import { UsageError } from '../support/errors.ts'
 import { loadCifar10 } from './cifar10.ts'
 import { loadCifar100 } from './cifar100.ts'
 import { loadCifarPickle } from './cifarPickle.ts'
-import { loadDigits } from './digits.ts'
+import { loadDigits, splitDigits } from './digits.ts'
 import type { ImageDataset } from './imageDataset.ts'
 import { imageFolder, type Split } from './imageFolder.ts'
+import { imagesAt } from './imagesAt.ts'
 import { loadMnist } from './mnist.ts'
 import { parquetPictures } from './parquetPictures.ts'
 import { evenlySpaced, type Framing, type LabelledPicture, picturesDataset } from './picturesDataset.ts'
@@ -16,7 +17,7 @@ export interface DatasetRequest extends Framing {
   readonly paths: readonly string[]
   /** So many images; all by default. The first ones, or of a folder of pictures evenly spaced ones. */
   readonly limit?: number | undefined
-  /** Which part of an archive or a folder that holds both; test by default. Files that are named one by one are taken as they are. */
+  /** Which part of an archive, a folder or a file of digits, which hold both; test by default. Other files that are named one by one are taken as they are. */
   readonly split?: Split | undefined
 }
 
@@ -148,11 +149,12 @@ export const DATASETS = {
     channels: 1,
     side: 8,
     files: 'nothing: the digits come with the project',
-    load: async ({ paths: [path, ...more], limit, ...framing }) => {
+    load: async ({ paths: [path, ...more], limit, split = 'test', ...framing }) => {
       refuseFraming(framing)
       if (more.length > 0)
         throw new UsageError(`${1 + more.length} files were given for the digits`, 'name one, or none for those of the project')
-      return firstImages(loadDigits(path === undefined ? {} : { path }), limit)
+      const all = loadDigits(path === undefined ? {} : { path })
+      return firstImages(imagesAt(all, splitDigits()[split]), limit)
     },
   },
 } as const satisfies Record<string, DatasetKind>

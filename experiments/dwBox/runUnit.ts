@@ -4,6 +4,7 @@ import { evaluateBatch, type LabelledBatch } from '../../algorithms/evaluation/r
 import { lockSets } from '../../algorithms/randomness/lockSets.ts'
 import { tensor } from '../../core/index.ts'
 import { loadDigits } from '../data/digits.ts'
+import { imagesAt } from '../data/imagesAt.ts'
 import type { ImageLandscape } from '../landscape/results.ts'
 import { runLandscape } from '../landscape/runLandscape.ts'
 import { attackViewOf } from './attackView.ts'
@@ -40,13 +41,8 @@ const digits = loadDigits()
 
 /** The test images of a unit on the current backend. */
 export const batchOf = (ids: readonly number[]): LabelledBatch => {
-  const [channels, height, width] = digits.shape
-  const size = channels * height * width
-  const values = new Float64Array(ids.length * size)
-  ids.forEach((id, i) => {
-    values.set(digits.images.subarray(id * size, (id + 1) * size), i * size)
-  })
-  return { images: tensor(values, [ids.length, channels, height, width]), labels: ids.map(id => digits.labels[id]!), ids }
+  const { images, labels } = imagesAt(digits, ids)
+  return { images: tensor(images, [ids.length, ...digits.shape]), labels: [...labels], ids }
 }
 
 /** Does one unit of work. The result is plain JSON. */

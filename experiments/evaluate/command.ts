@@ -131,7 +131,9 @@ export const evaluateCommand = (): Command =>
     .option('--classes <n>', 'classes the classifier knows (default: those of the data set)', wholeNumber(2))
     .option('--state-dict <key>', 'where the state dict lies in a PyTorch file, if not in the usual places')
     .option('--whole-module', 'take the parameters of a PyTorch file that holds a whole module; its code is never run')
-    .addOption(new Option('--split <part>', 'part of an archive or a folder of pictures').choices(['test', 'train']).default('test'))
+    .addOption(
+      new Option('--split <part>', 'part of an archive, a folder of pictures or the digits').choices(['test', 'train']).default('test'),
+    )
     .option('--resize <pixels>', 'bring the shorter side of each picture to this length (imagenet: 256)', wholeNumber(1))
     .option('--crop <pixels>', 'cut this square out of the middle (imagenet: 224)', wholeNumber(1))
     .option('--limit <n>', 'take n images only: the first, or of a folder of pictures evenly spaced ones', wholeNumber(1))

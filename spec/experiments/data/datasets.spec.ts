@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DATASETS, type DatasetName, firstImages } from '../../../experiments/data/datasets.ts'
+import { loadDigits, splitDigits } from '../../../experiments/data/digits.ts'
+import { imagesAt } from '../../../experiments/data/imagesAt.ts'
 import { UsageError } from '../../../experiments/support/errors.ts'
 import { cifarPickle } from './cifarPickleFile.ts'
 
@@ -52,10 +54,33 @@ describe('DATASETS', () => {
     expect([data.count, data.shape, data.images.length, data.labels.length]).toEqual([3, [1, 8, 8], 192, 3])
   })
 
+  it.each(['test', 'train'] as const)('should give the digits of the split in its order: %s', async split => {
+    const whole = loadDigits()
+    const ids = splitDigits()[split]
+    const data = await DATASETS.digits.load({ paths: [], split })
+    expect([data.count, [...data.labels]]).toEqual([ids.length, Array.from(ids, id => whole.labels[id])])
+    for (const i of [0, 1, ids.length - 1]) {
+      expect([...data.images.subarray(i * 64, (i + 1) * 64)]).toEqual([...whole.images.subarray(ids[i]! * 64, (ids[i]! + 1) * 64)])
+    }
+  })
+
+  it('should take the test digits unless told otherwise', async () => {
+    expect(await DATASETS.digits.load({ paths: [] })).toEqual(await DATASETS.digits.load({ paths: [], split: 'test' }))
+  })
+
   it('should want two files for MNIST', async () => {
     await expect(DATASETS.mnist.load({ paths: files.mnist!().slice(1) })).rejects.toThrow(
       'MNIST needs two files; name two files, images and then labels',
     )
+  })
+})
+
+describe('imagesAt', () => {
+  it('should copy what it gives, and refuse a number that has no image', () => {
+    const data = { images: Float32Array.of(1, 2, 3, 4), labels: Int32Array.of(5, 6), count: 2, shape: [1, 1, 2] } as const
+    const found = imagesAt(data, [1, 0, 1])
+    expect(found).toEqual({ ...data, images: Float64Array.of(3, 4, 1, 2, 3, 4), labels: Int32Array.of(6, 5, 6), count: 3 })
+    for (const id of [-1, 2, 0.5]) expect(() => imagesAt(data, [id])).toThrow(`imagesAt: there is no image ${id} among 2`)
   })
 })
 

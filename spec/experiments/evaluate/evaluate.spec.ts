@@ -12,7 +12,7 @@ import { paperTimesteps } from '../../../algorithms/purification/timesteps.ts'
 import { createDraws } from '../../../algorithms/randomness/draws.ts'
 import { type Tensor, tensor, useBackend } from '../../../core/index.ts'
 import { loadSafetensors, saveSafetensors } from '../../../core/io/files.ts'
-import { loadDigits } from '../../../experiments/data/digits.ts'
+import { loadDigits, splitDigits } from '../../../experiments/data/digits.ts'
 import { formatAccuracy } from '../../../experiments/evaluate/format.ts'
 import { callProgram } from '../cli/callProgram.ts'
 import { classifier, saveClassifier, saveDiffusersFolder, unet } from './checkpoints.ts'
@@ -40,7 +40,16 @@ const reported = async (...args: string[]) => {
   return JSON.parse(stdout)
 }
 
-const images = (): Tensor => tensor(loadDigits().images.subarray(0, COUNT * 64), [COUNT, 1, 8, 8])
+const ids = (split: 'test' | 'train' = 'test'): number[] => [...splitDigits()[split].subarray(0, COUNT)]
+
+/** The first digits of a split. */
+const images = (split?: 'test' | 'train'): Tensor => {
+  const all = loadDigits().images
+  return tensor(
+    ids(split).flatMap(id => [...all.subarray(64 * id, 64 * id + 64)]),
+    [COUNT, 1, 8, 8],
+  )
+}
 
 const classesOf = (x: Tensor): number[] => {
   const logits = Array.from(classifier.apply(parameters, x).logits.dataSync())
@@ -52,14 +61,15 @@ const classesOf = (x: Tensor): number[] => {
 
 const different = (a: readonly number[], b: readonly number[]): number => a.filter((value, i) => value !== b[i]).length
 
-/** A file of the digits whose first labels are the given classes: a program that finds these classes is right every time. */
-const labelled = (classes: readonly number[]): string => {
+/** A file of the digits where the first of a split have the given classes: a program that finds these classes is right every time. */
+const labelled = (classes: readonly number[], split?: 'test' | 'train'): string => {
+  const numbers = ids(split)
   const rows = new TextDecoder()
     .decode(gunzipSync(readFileSync(shippedDigits)))
     .trim()
     .split('\n')
   const path = join(folder, `${classes.join('')}.csv`)
-  writeFileSync(path, rows.map((row, i) => row.replace(/\d+\r?$/, label => `${classes[i] ?? label}`)).join('\n'))
+  writeFileSync(path, rows.map((row, i) => row.replace(/\d+\r?$/, label => `${classes[numbers.indexOf(i)] ?? label}`)).join('\n'))
   return path
 }
 
@@ -72,6 +82,12 @@ describe('evaluate', () => {
     for (const batch of ['5', '100']) {
       expect(await reported('--data', data, '--batch', batch)).toMatchObject({ images: COUNT, correct: COUNT - 3 })
     }
+  })
+
+  it('should take the digits of the split that was asked for', async () => {
+    const data = labelled(classesOf(images('train')), 'train')
+    expect(await reported('--data', data, '--split', 'train')).toMatchObject({ correct: COUNT, options: { split: 'train' } })
+    expect((await reported('--data', data)).correct).toBeLessThan(COUNT)
   })
 
   it('should show the network pixels normalised by mean and deviation', async () => {
@@ -239,7 +255,7 @@ describe('an evaluation that cannot be done', () => {
     [2, 'a deviation of 0', () => ['--arch', 'resnet20', '--std', '0'], /^--std is 0; use positive numbers/],
     [2, 'no purifier', () => ['--arch', 'resnet20', '--purify', 'ddpm'], /^--purify ddpm has no model; name its folder/],
     [2, 'a purifier that is not used', () => ['--arch', 'resnet20', '--purifier', 'x'], /^--purifier is given without --purify/],
-    [2, 'too many digits', () => ['--arch', 'wrn-10-1', '--dataset', 'digits', '--limit', '9999'], /^9999 images wanted, 1797 there/],
+    [2, 'too many digits', () => ['--arch', 'wrn-10-1', '--dataset', 'digits', '--limit', '9999'], /^9999 images wanted, 500 there/],
     [
       1,
       'a record of another size',
