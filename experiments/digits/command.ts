@@ -47,9 +47,15 @@ Examples:
       const interrupt = watchInterrupt({ resumeCommand: commandLine('train', options, { paths: ['out'] }) })
       try {
         await useBackend(backend)
-        await trainDigits({ out, seed, only, ...(suffix !== undefined && { suffix }), quiet, interrupt })
+        const there = await trainDigits({ out, seed, only, ...(suffix !== undefined && { suffix }), quiet, interrupt })
+        const make = commandLine('train', { out, ...(there.seed !== 0 && { seed: there.seed }) }, { paths: ['out'] })
+        const use = commandLine('start', { weights: [out] }, { paths: ['weights'] })
+        process.stdout.write(
+          there.lacking.length === 0
+            ? `weights are in ${out}; use them with: ${use}\n`
+            : `weights are in ${out}; ${commandLine('start', {})} needs ${there.lacking.join(', ')} too, which are made there with: ${make}\n`,
+        )
       } finally {
         interrupt.dispose()
       }
-      process.stdout.write(`weights are in ${out}; use them with: ${commandLine('start', { weights: [out] }, { paths: ['weights'] })}\n`)
     })

@@ -101,6 +101,18 @@ const chooseJobs = ({ seed, suffix, only }: TrainOptions): { base: DiffusionJob;
   return { base, fineTunings: rest.filter((_, i) => only.includes(fineTuningNames[i]!)) }
 }
 
+export interface TrainedWeights {
+  /** Names of what `npm start` needs beside the weights that are there now. */
+  readonly lacking: readonly string[]
+  /** Seed of the classifier there, with which they would be made. */
+  readonly seed: number
+}
+
+const trainedWeights = (folder: string): TrainedWeights => ({
+  lacking: defaultWeights.filter(name => !existsSync(weightsFile(folder, name))),
+  seed: Number(loadSafetensors(weightsFile(folder, 'classifier')).metadata.seed ?? 0),
+})
+
 const makeFolder = (folder: string): void => {
   try {
     createFolders(folder)
@@ -111,10 +123,10 @@ const makeFolder = (folder: string): void => {
 
 /**
  * Trains the networks of the digits in order: classifier, base diffusion model, fine-tunings. What is finished is kept as
- * weights, what is under way as a checkpoint, so the same call continues after an interruption.
+ * weights, what is under way as a checkpoint, so the same call continues after an interruption. Tells what the folder lacks then.
  * @throws UserError on unknown names, a folder that cannot be used, is in use, or holds weights of another training
  */
-export const trainDigits = async (o: TrainOptions): Promise<void> => {
+export const trainDigits = async (o: TrainOptions): Promise<TrainedWeights> => {
   const { base, fineTunings } = chooseJobs(o)
   if (o.out === '') throw new UsageError('--out is empty', 'name the folder for weights and checkpoints, "." for the current one')
   makeFolder(join(o.out, 'checkpoints'))
@@ -124,6 +136,7 @@ export const trainDigits = async (o: TrainOptions): Promise<void> => {
     await diffusion(o, base, { parameters: null, classifier: null })
     const parameters = loadParameters(weightsFile(o.out, base.name), digitsUnet.parameterShapes())
     for (const job of fineTunings) await diffusion(o, job, { parameters, classifier: guide })
+    return trainedWeights(o.out)
   } finally {
     lock.release()
   }

@@ -4,15 +4,17 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { useBackend } from '../../../core/index.ts'
 import { key } from '../../../core/random/key.ts'
+import { commandLine } from '../../../experiments/cli/commandLine.ts'
 import { trainCommand } from '../../../experiments/digits/command.ts'
-import { diffusionJobs } from '../../../experiments/digits/jobs.ts'
+import { type DiffusionJob, diffusionJobs } from '../../../experiments/digits/jobs.ts'
 import { digitsClassifier, digitsUnet } from '../../../experiments/digits/networks.ts'
-import { defaultWeights, type TrainOptions, trainDigits } from '../../../experiments/digits/train.ts'
+import { defaultWeights, type TrainedWeights, type TrainOptions, trainDigits } from '../../../experiments/digits/train.ts'
 import { saveParameters, weightsFile } from '../../../experiments/digits/weights.ts'
 import { loadState } from '../../../experiments/support/checkpoint.ts'
 import { UsageError, UserError } from '../../../experiments/support/errors.ts'
 import { InterruptedError } from '../../../experiments/support/interrupt.ts'
 import { acquireRunLock } from '../../../experiments/support/runLock.ts'
+import { callProgram } from '../cli/callProgram.ts'
 
 let out: string
 beforeEach(async () => {
@@ -27,19 +29,20 @@ const stopAtOnce = {
   },
 }
 
-const train = (more: Partial<TrainOptions> = {}): Promise<void> =>
+const train = (more: Partial<TrainOptions> = {}): Promise<TrainedWeights> =>
   trainDigits({ out, seed: 0, only: defaultWeights, quiet: true, interrupt: stopAtOnce, ...more })
 
 /** What a finished training of the classifier leaves. */
 const writeClassifier = (seed: number): Promise<void> =>
   saveParameters(weightsFile(out, 'classifier'), digitsClassifier.init(key(1)), { seed: String(seed), steps: '400' })
 
-/** What a finished training of the base model leaves. */
-const writeBase = (seed: number, suffix = ''): Promise<void> => {
-  const [base] = diffusionJobs(seed, suffix)
-  const metadata = Object.fromEntries(Object.entries(base!).map(([name, value]) => [name, JSON.stringify(value)]))
-  return saveParameters(weightsFile(out, base!.name), digitsUnet.init(key(2)), metadata)
+/** What a finished training of a diffusion model leaves. */
+const writeDiffusion = (job: DiffusionJob): Promise<void> => {
+  const metadata = Object.fromEntries(Object.entries(job).map(([name, value]) => [name, JSON.stringify(value)]))
+  return saveParameters(weightsFile(out, job.name), digitsUnet.init(key(2)), metadata)
 }
+
+const writeBase = (seed: number, suffix = ''): Promise<void> => writeDiffusion(diffusionJobs(seed, suffix)[0]!)
 
 const checkpoints = (): string[] => readdirSync(join(out, 'checkpoints'))
 
@@ -110,5 +113,30 @@ describe('trainDigits', () => {
     await expect(train()).rejects.toThrow(/in use by process/)
     expect(checkpoints()).toEqual([])
     lock.release()
+  })
+})
+
+describe('train', () => {
+  const trained = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await callProgram('train', '--out', out, '--quiet', ...args)
+    expect([code, stderr]).toEqual([0, ''])
+    return stdout
+  }
+
+  it('should name npm start as the use of the weights only where they are all that it needs', async () => {
+    await writeClassifier(1)
+    const [base, ...fineTunings] = diffusionJobs(1)
+    await writeDiffusion(base!)
+    const make = commandLine('train', { out, seed: 1 })
+    const lacking = (names: string) => `weights are in ${out}; npm start needs ${names} too, which are made there with: ${make}\n`
+    expect(await trained('--seed', '1', '--only', 'base')).toBe(lacking('vanilla, addt-paper, addt-scaled'))
+    // A suffix lets another seed use this classifier; what lacks beside it is of the classifier's seed.
+    await writeBase(2, '-seed2')
+    expect(await trained('--seed', '2', '--suffix=-seed2', '--only', 'base')).toBe(lacking('vanilla, addt-paper, addt-scaled'))
+    const [first, ...others] = fineTunings.filter(({ name }) => defaultWeights.some(wanted => wanted === name))
+    for (const job of others) await writeDiffusion(job)
+    expect(await trained('--seed', '1', '--only', 'base')).toBe(lacking(first!.name))
+    await writeDiffusion(first!)
+    expect(await trained('--seed', '1')).toBe(`weights are in ${out}; use them with: ${commandLine('start', { weights: [out] })}\n`)
   })
 })
