@@ -74,8 +74,9 @@ export const createDraws = (options: DrawsOptions): Draws => {
   }
 
   const drawsOf = (images: readonly number[], context: DrawContext): Draws => {
+    const { purpose, repetition, attackStep, eotSample } = context
     const keyOf = (source: Source, image: number, { diffusionStep = 0, part = '' }: Partial<DrawPlace> = {}): Key =>
-      nameKey({ ...context, source, image, diffusionStep, part })
+      nameKey({ source, image, purpose, repetition, attackStep, eotSample, diffusionStep, part })
 
     const valuesOf =
       (distribution: (key: Key, count: number) => Float64Array) =>

@@ -14,19 +14,50 @@ export interface Scope {
   find(name: string): Tensor | undefined
 }
 
-/** `scope(parameters, 'down_blocks.0.resnets.1').at('conv1').get('weight')`. */
-export const scope = (tensors: TensorRecord, path = ''): Scope => {
-  const nameOf = (name: string): string => (path === '' ? name : `${path}.${name}`)
-  const find = (name: string): Tensor | undefined => (Object.hasOwn(tensors, nameOf(name)) ? tensors[nameOf(name)] : undefined)
-  return {
-    path,
-    at: child => scope(tensors, nameOf(child)),
-    find,
-    get: name => {
-      const found = find(name)
-      if (!found)
-        throw new Error(`parameters: "${nameOf(name)}" is missing among ${Object.keys(tensors).length}; load or initialise all of them`)
-      return found
-    },
+/** A dotted path. Names below it are put together once, however often networks look them up. */
+class Path {
+  private readonly below = new Map<string, Path>()
+
+  constructor(readonly text: string) {}
+
+  at(child: string): Path {
+    let path = this.below.get(child)
+    if (!path) {
+      path = new Path(this.text === '' ? child : `${this.text}.${child}`)
+      this.below.set(child, path)
+    }
+    return path
   }
 }
+
+const root = new Path('')
+
+class RecordScope implements Scope {
+  constructor(
+    private readonly tensors: TensorRecord,
+    private readonly place: Path,
+  ) {}
+
+  get path(): string {
+    return this.place.text
+  }
+
+  at(child: string): Scope {
+    return new RecordScope(this.tensors, this.place.at(child))
+  }
+
+  find(name: string): Tensor | undefined {
+    const { text } = this.place.at(name)
+    return Object.hasOwn(this.tensors, text) ? this.tensors[text] : undefined
+  }
+
+  get(name: string): Tensor {
+    const found = this.find(name)
+    if (found) return found
+    const count = Object.keys(this.tensors).length
+    throw new Error(`parameters: "${this.place.at(name).text}" is missing among ${count}; load or initialise all of them`)
+  }
+}
+
+/** `scope(parameters, 'down_blocks.0.resnets.1').at('conv1').get('weight')`. */
+export const scope = (tensors: TensorRecord, path = ''): Scope => new RecordScope(tensors, path === '' ? root : root.at(path))

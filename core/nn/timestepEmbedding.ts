@@ -21,13 +21,20 @@ export const timestepEmbedding = (t: readonly number[], dim: number, o: Timestep
   const f32 = Math.fround
   const half = Math.floor(dim / 2)
   const values = new Float64Array(t.length * dim)
-  for (let i = 0; i < half; i++) {
-    const frequency = exp32(f32(f32(f32(-Math.log(maxPeriod)) * i) / f32(half - freqShift)))
-    t.forEach((time, image) => {
+  t.forEach((time, image) => {
+    const row = values.subarray(image * dim, (image + 1) * dim)
+    // The images of a batch mostly share their timestep.
+    const earlier = t.indexOf(time)
+    if (earlier >= 0 && earlier < image) {
+      row.set(values.subarray(earlier * dim, (earlier + 1) * dim))
+      return
+    }
+    for (let i = 0; i < half; i++) {
+      const frequency = exp32(f32(f32(f32(-Math.log(maxPeriod)) * i) / f32(half - freqShift)))
       const angle = f32(f32(time) * frequency)
-      values[image * dim + i + (flipSinToCos ? half : 0)] = sin32(angle)
-      values[image * dim + i + (flipSinToCos ? 0 : half)] = cos32(angle)
-    })
-  }
+      row[i + (flipSinToCos ? half : 0)] = sin32(angle)
+      row[i + (flipSinToCos ? 0 : half)] = cos32(angle)
+    }
+  })
   return tensor(values, [t.length, dim])
 }

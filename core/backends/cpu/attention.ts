@@ -38,7 +38,7 @@ interface Heads<Shared extends string, Own extends string> {
 const naming = (addresses: readonly number[]) => {
   let next = 0
   return <Name extends string>(area: Readonly<Record<Name, number>>): Addresses<Name> => {
-    const named: Record<Name, number> = { ...area }
+    const named = {} as Record<Name, number>
     for (const name in area) named[name] = addresses[next++]!
     return named
   }
@@ -122,8 +122,16 @@ export const attentionGrad: CpuKernel<AttentionAttributes> = (heap, inputs, outp
     scratch: gradientScratch(s),
     partsOf(head, shared) {
       const [q, k] = [4 * head * d * n, 4 * head * d * m]
-      const given = { q: query.pointer + q, k: key.pointer + k, v: value.pointer + k, dOut: dOut.pointer + q }
-      return gradientParts(s, { ...given, dq: output.pointer + q, dk: dKey + k, dv: dValue + k }, shared)
+      const pointers = {
+        q: query.pointer + q,
+        k: key.pointer + k,
+        v: value.pointer + k,
+        dOut: dOut.pointer + q,
+        dq: output.pointer + q,
+        dk: dKey + k,
+        dv: dValue + k,
+      }
+      return gradientParts(s, pointers, shared)
     },
   })
   return true

@@ -142,9 +142,9 @@ export const conv2d: CpuKernel<Conv2dAttributes> = (heap, [x, w, bias], output, 
   if (!isCovered(attributes, x.shape, w.shape, output.shape)) return false
   const g = geometryOf(x.shape, w.shape, output.shape, attributes)
   const variant = variantOf(g, attributes)
-  const operands = { source: x.pointer, weight: w.pointer, bias: bias?.pointer ?? 0 }
-  if (variant) winogradConvolution(heap, variant, forwardSize(g, x.shape[0]), { ...operands, result: output.pointer, adjoint: false })
-  else (isPointwise(g) ? pointwiseForward : directForward)(heap, g, x.shape[0], { ...operands, output: output.pointer })
+  const operands = { source: x.pointer, weight: w.pointer, bias: bias?.pointer ?? 0, output: output.pointer }
+  if (variant) winogradConvolution(heap, variant, forwardSize(g, x.shape[0]), operands, false)
+  else (isPointwise(g) ? pointwiseForward : directForward)(heap, g, x.shape[0], operands)
   return true
 }
 
@@ -158,10 +158,9 @@ export const conv2dInputGrad: CpuKernel<Conv2dAttributes & { readonly inputShape
   if (!isCovered(attributes, dy.shape, w.shape, output.shape)) return false
   const g = geometryOf(attributes.inputShape, w.shape, dy.shape, attributes)
   const variant = adjointVariantOf(g, attributes)
-  const operands = { source: dy.pointer, weight: w.pointer }
-  const result = { ...operands, bias: 0, result: output.pointer, adjoint: true }
-  if (variant) winogradConvolution(heap, variant, adjointSize(g, dy.shape[0]), result)
-  else (isPointwise(g) ? pointwiseInputGrad : directInputGrad)(heap, g, dy.shape[0], { ...operands, output: output.pointer })
+  const operands = { source: dy.pointer, weight: w.pointer, bias: 0, output: output.pointer }
+  if (variant) winogradConvolution(heap, variant, adjointSize(g, dy.shape[0]), operands, true)
+  else (isPointwise(g) ? pointwiseInputGrad : directInputGrad)(heap, g, dy.shape[0], operands)
   return true
 }
 

@@ -34,12 +34,16 @@ interface Products extends MatmulAttributes {
 type Range = readonly [first: number, end: number]
 
 /** The products from the first up to the end. */
-const productsFrom = (p: Products, [first, end]: Range): Products => ({
-  ...p,
-  a: p.a + 4 * first * p.rows * p.k,
-  b: p.b + 4 * first * p.k * p.columns,
-  c: p.c + 4 * first * p.rows * p.columns,
+const productsFrom = ({ a, b, c, rows, columns, k, transposeA, transposeB }: Products, [first, end]: Range): Products => ({
+  a: a + 4 * first * rows * k,
+  b: b + 4 * first * k * columns,
+  c: c + 4 * first * rows * columns,
+  rows,
+  columns,
+  k,
   batch: end - first,
+  transposeA,
+  transposeB,
 })
 
 /** Calls `body` for the blocks [j, j + width) by [l, l + depth) of B, those of the same columns one after the other. */
@@ -133,11 +137,11 @@ const byProducts = (heap: Heap, wasm: Linked, p: Products, nanoseconds: number):
   const name = `matmul${transposeA ? 'Lanes' : 'Transposed'}${transposeB ? 'Transposed' : 'Lanes'}`
   const [lda, ldb] = [4 * (transposeA ? rows : k), 4 * (transposeB ? k : columns)]
   onThreads(wasm, shares, (wasm, { index, first, end }) => {
-    const { a, b, c, batch } = productsFrom(p, [first, end])
+    const some = productsFrom(p, [first, end])
     const packed = packedAt(scratch[index])
     const { packedA, packedB, edge } = packed
-    if (isOneBlock(p)) wasm[name](a, b, c, packedA, packedB, edge, rows, columns, k, lda, ldb, batch)
-    else multiplyColumns(wasm, { ...p, a, b, c, batch }, packed, [0, columns])
+    if (isOneBlock(p)) wasm[name](some.a, some.b, some.c, packedA, packedB, edge, rows, columns, k, lda, ldb, some.batch)
+    else multiplyColumns(wasm, some, packed, [0, columns])
   })
 }
 
@@ -157,14 +161,14 @@ const fewRows = 64
  * `[..., N, K]` when `transposeB`), leading axes equal, into `[..., M, N]`. The sum over k runs in blocks of 256 in order,
  * the same for every element whatever the other sizes and the number of threads.
  */
-export const matmul: CpuKernel<MatmulAttributes> = (heap, [a, b], output, attributes) => {
+export const matmul: CpuKernel<MatmulAttributes> = (heap, [a, b], output, { transposeA, transposeB }) => {
   const [rows, columns] = output.shape.slice(-2)
-  const k = a.shape[a.shape.length - (attributes.transposeA ? 2 : 1)]
+  const k = a.shape[a.shape.length - (transposeA ? 2 : 1)]
   const batch = product(output.shape.slice(0, -2))
   if (k === 0) heap.f32(output.pointer, product(output.shape)).fill(0)
   if (k === 0 || rows * columns * batch === 0) return true
   const wasm = link(heap, 'matmul', buildBatchedGemm)
-  const products = { ...attributes, a: a.pointer, b: b.pointer, c: output.pointer, rows, columns, k, batch }
+  const products = { a: a.pointer, b: b.pointer, c: output.pointer, rows, columns, k, batch, transposeA, transposeB }
   const nanoseconds = rows * columns * k * batch * multiplyTime
   if (batch >= manyProducts || !isWorthThreads(heap, nanoseconds)) byProducts(heap, wasm, products, nanoseconds)
   else if (rows < Math.min(columns, fewRows)) byColumns(heap, wasm, products, nanoseconds)

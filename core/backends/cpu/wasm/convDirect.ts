@@ -3,7 +3,7 @@ import { divide, onThreads } from '../threads/onThreads.ts'
 import type { ModuleBuilder } from './assembler.ts'
 import { blockLength, blockPixels, blockTaps, eachBlockOf, multiplyAddsPerNanosecond, rowParts } from './convBlocks.ts'
 import { buildConvGather } from './convGather.ts'
-import { type ConvGeometry, type ConvPhase, type ConvPlan, forwardPlan, inputGradPlan, type Offsets } from './convPlan.ts'
+import { type ConvGeometry, type ConvPhase, type ConvPlan, forwardPlan, geometryKey, inputGradPlan, type Offsets } from './convPlan.ts'
 import { carve, put, remember } from './convScratch.ts'
 import { buildGemm, edgeBytes } from './gemm.ts'
 import { type BuildOptions, type Linked, link } from './link.ts'
@@ -16,11 +16,14 @@ const build = (m: ModuleBuilder, options: BuildOptions): void => {
 const rememberPlan = remember<ConvPlan>()
 
 const cachedPlan = (make: typeof forwardPlan, g: ConvGeometry, images: number): ConvPlan =>
-  rememberPlan(`${make.name} ${images} ${Object.values(g).join()}`, () => make(g, images))
+  rememberPlan(`${make === forwardPlan} ${images} ${geometryKey(g)}`, () => make(g, images))
 
-/** Offsets of `rows` rows `pitch` floats apart, completed to whole strips by the last row. */
-const rowOffsets = (rows: number, pitch: number) =>
-  Int32Array.from({ length: Math.ceil(rows / 4) * 4 }, (_, i) => 4 * Math.min(i, rows - 1) * pitch)
+/** Writes the offsets of `rows` rows `pitch` floats apart, completed to whole strips by the last row. */
+const putRowOffsets = (heap: Heap, at: number, rows: number, pitch: number): void => {
+  const words = heap.view.i32
+  const count = Math.ceil(rows / 4) * 4
+  for (let i = 0; i < count; i++) words[(at >>> 2) + i] = 4 * Math.min(i, rows - 1) * pitch
+}
 
 const paddedFloats = (plan: ConvPlan) => (plan.hasBorder ? plan.images * plan.sourceChannels * plan.padded.height * plan.padded.width : 0)
 
@@ -87,7 +90,7 @@ const runPhase = (heap: Heap, plan: ConvPlan, phase: ConvPhase, batch: number, g
   put(heap, weightTapsAt, weightTaps.table)
   put(heap, pixelsAt, pixels.table)
   put(heap, outputsAt, outputs.table)
-  put(heap, rowsAt, rowOffsets(plan.rows, plan.weightRowPitch))
+  putRowOffsets(heap, rowsAt, plan.rows, plan.weightRowPitch)
   heap.f32(zero, 1).fill(0)
   for (const { index } of shares) heap.f32(places[4 * index + 3], paddedFloats(plan)).fill(0)
 
@@ -158,8 +161,10 @@ const runPlan = (heap: Heap, make: typeof forwardPlan, g: ConvGeometry, batch: n
     const output = operands.output + 4 * first * plan.outputChannels * plan.outputPlane
     // Pixels that no tap reaches belong to a phase without taps, which computes nothing.
     if (plan.phases.some(p => p.taps.length === 0)) heap.f32(output, count * plan.outputChannels * plan.outputPlane).fill(0)
-    for (const phase of plan.phases)
-      if (phase.taps.length > 0) runPhase(heap, plan, phase, count, g.groups, { ...operands, source, output })
+    const { weight, bias } = operands
+    for (const phase of plan.phases) {
+      if (phase.taps.length > 0) runPhase(heap, plan, phase, count, g.groups, { source, weight, bias, output })
+    }
   }
 }
 
@@ -168,8 +173,8 @@ export const directForward = (heap: Heap, g: ConvGeometry, batch: number, operan
   runPlan(heap, forwardPlan, g, batch, operands)
 
 /** dx from `source` dy, for any geometry. */
-export const directInputGrad = (heap: Heap, g: ConvGeometry, batch: number, operands: Omit<ConvOperands, 'bias'>): void =>
-  runPlan(heap, inputGradPlan, g, batch, { ...operands, bias: 0 })
+export const directInputGrad = (heap: Heap, g: ConvGeometry, batch: number, operands: ConvOperands): void =>
+  runPlan(heap, inputGradPlan, g, batch, operands)
 
 /**
  * dw[o, tap] = sum over pixels of dy[o, pixel] x[tap + pixel], pixels in blocks in order, whole images first to last. The
@@ -190,7 +195,7 @@ export const directWeightGrad = (heap: Heap, g: ConvGeometry, batch: number, { x
   )
   const perShare = [16 * strips * blockPixels, 4 * blockPixels * blockTaps, edgeBytes, 4 * paddedFloats(whole)]
   const [rowsAt, ...places] = carve(heap, [16 * strips, ...tableBytes, ...shares.flatMap(() => perShare)])
-  put(heap, rowsAt, rowOffsets(rows, plane))
+  putRowOffsets(heap, rowsAt, rows, plane)
   for (const [i, { phases }] of [whole, rest].entries()) {
     put(heap, places[3 * i], phases[0].taps.table)
     put(heap, places[3 * i + 1], phases[0].pixels.table)

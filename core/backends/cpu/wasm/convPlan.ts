@@ -15,6 +15,10 @@ export interface ConvGeometry {
   readonly groups: number
 }
 
+/** The same text for equal geometries only. */
+export const geometryKey = (g: ConvGeometry): string =>
+  `${g.inChannels} ${g.height} ${g.width} ${g.outChannels} ${g.outHeight} ${g.outWidth} ${g.kernelHeight} ${g.kernelWidth} ${g.strideY} ${g.strideX} ${g.padTop} ${g.padLeft} ${g.groups}`
+
 /** A table of byte offsets, and whether every aligned four of its entries are consecutive floats. */
 export interface Offsets {
   readonly table: Int32Array

@@ -102,10 +102,10 @@ export const pointwiseForward = (heap: Heap, g: ConvGeometry, batch: number, o: 
 }
 
 /** dx = w^T dy for every image, `source` being dy. */
-export const pointwiseInputGrad = (heap: Heap, g: ConvGeometry, batch: number, o: Omit<ConvOperands, 'bias'>): void => {
+export const pointwiseInputGrad = (heap: Heap, g: ConvGeometry, batch: number, o: ConvOperands): void => {
   const sizes = { rows: g.inChannels, k: g.outChannels, plane: g.height * g.width, batch }
   const { rows, k } = sizes
-  multiplyImages(heap, sizes, { ...o, bias: 0 }, (wasm, to, row, count) => wasm.packLanes4(to, o.weight + 4 * row, count, k, 4 * rows))
+  multiplyImages(heap, sizes, o, (wasm, to, row, count) => wasm.packLanes4(to, o.weight + 4 * row, count, k, 4 * rows))
 }
 
 /**

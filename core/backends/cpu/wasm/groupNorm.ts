@@ -1,4 +1,5 @@
-import { normKernels } from './normKernels.ts'
+import { sizeOf } from '../../../shape.ts'
+import { type NormPlan, normKernels } from './normKernels.ts'
 
 export interface GroupNormAttributes {
   readonly groups: number
@@ -11,13 +12,24 @@ export interface GroupNormAttributes {
  * Group normalisation (Wu and He 2018), with SiLU where asked: x [batch, channels, ...spatial], weight and bias [channels].
  * A set is a group of an image's channels, a row one of its channels.
  */
-const kernels = normKernels<GroupNormAttributes>(([images, channels, ...space], { groups, epsilon, silu }) => {
+const kernels = normKernels<GroupNormAttributes>((shape, { groups, epsilon, silu }) => {
+  const [images, channels] = shape
   if (images === undefined || channels === undefined || channels % groups !== 0) return undefined
-  const spatial = space.reduce((product, n) => product * n, 1)
+  const rowLength = sizeOf(shape) / (images * channels)
   const rows = channels / groups
-  const size = rows * spatial
-  const sets = { images, sets: groups, setStep: size, setParameterStep: rows }
-  const plan = { ...sets, rows, rowLength: spatial, rowStep: spatial, rowParameterStep: 1, runs: 1, runLength: size } as const
+  const runLength = rows * rowLength
+  const plan: NormPlan = {
+    images,
+    sets: groups,
+    setStep: runLength,
+    setParameterStep: rows,
+    rows,
+    rowLength,
+    rowStep: rowLength,
+    rowParameterStep: 1,
+    runs: 1,
+    runLength,
+  }
   return { plan, epsilon, activation: silu ? 'silu' : 'none' }
 })
 

@@ -109,17 +109,21 @@ export const borderFloats = (g: WinogradSize, variant: WinogradVariant): number 
   return Math.max(g.top, g.left, height - g.top - g.height, width - g.left - g.width) > 1 ? g.images * g.sources * height * width : 0
 }
 
-/** Copies the sources to `border` with their zeros where they need it: the sizes and the address to go on with. */
+/** The sizes with the border of zeros among the source, where it needs one. */
+export const bordered = (size: WinogradSize, variant: WinogradVariant): WinogradSize =>
+  borderFloats(size, variant) === 0 ? size : { ...size, ...borderedSize(size, variant), top: 0, left: 0 }
+
+/** Copies the source to `border`, of the sizes `within`, with zeros around; the address to go on with, its own where none are needed. */
 export const withBorder = (
   heap: Heap,
   wasm: Linked,
-  { variant, size, source, border }: { variant: WinogradVariant; size: WinogradSize; source: number; border: number },
-): { size: WinogradSize; source: number } => {
-  const floats = borderFloats(size, variant)
-  if (floats === 0) return { size, source }
-  const { height, width } = borderedSize(size, variant)
-  heap.f32(border, floats).fill(0)
+  { size, within, source, border }: { size: WinogradSize; within: WinogradSize; source: number; border: number },
+): number => {
+  const { height, width } = within
+  if (height === size.height && width === size.width) return source
+  const planes = size.images * size.sources
+  heap.f32(border, planes * height * width).fill(0)
   const to = border + 4 * (size.top * width + size.left)
-  wasm.copyPlanes(to, source, size.images * size.sources, size.height, size.width, 4 * width, 4 * height * width)
-  return { size: { ...size, height, width, top: 0, left: 0 }, source: border }
+  wasm.copyPlanes(to, source, planes, size.height, size.width, 4 * width, 4 * height * width)
+  return border
 }

@@ -1,191 +1,188 @@
 import type { Heap } from '../heap.ts'
-import { divide, isWorthThreads, onThreads } from '../threads/onThreads.ts'
-import { threadCount } from '../threads/pool.ts'
-import { multiplyAddsPerNanosecond } from './convBlocks.ts'
+import { divide, onThreads } from '../threads/onThreads.ts'
+import type { ConvOperands } from './convDirect.ts'
 import { carve, put } from './convScratch.ts'
-import { edgeBytes } from './gemm.ts'
 import type { Linked } from './link.ts'
-import {
-  borderFloats,
-  fewTilesOf,
-  filterTime,
-  gapBytes,
-  linkWinograd,
-  scratchBytes,
-  type TileBlock,
-  tileBlocks,
-  tileTime,
-  type WinogradSize,
-  withBorder,
-} from './winograd.ts'
-import { convolutionPlan } from './winogradPlan.ts'
+import { linkWinograd, type TileBlock, type WinogradSize, withBorder } from './winograd.ts'
+import { type WinogradLayout, winogradLayout } from './winogradLayout.ts'
 import { inputTableInts, outputTableInts } from './winogradTiles.ts'
 import type { WinogradVariant } from './winogradTransform.ts'
 
-/** Result channels per block where there are many tiles: their products should fit the cache beside the tiles. */
-const blockChannels = 64
-/** Bytes of transformed filters that are used at once where there are few tiles: they should not leave the cache. */
-const filterBudgetBytes = 384 * 1024
-
-export interface WinogradConvolution {
-  readonly source: number
-  readonly weight: number
-  /** Address of the bias, or 0 for none. */
-  readonly bias: number
-  readonly result: number
-  /** Whether this is the input gradient: dy to dx, with the kernels turned round. */
+/** A convolution on its way: what to compute, how it is cut, and where everything lies. */
+interface Call {
+  readonly layout: WinogradLayout
+  readonly operands: ConvOperands
   readonly adjoint: boolean
+  /** The source, with its border. */
+  readonly source: number
+  /** The tiles, where they are few, else the filters. */
+  readonly shared: number
+  /** Tables of a block's images, and of the last ones where those are fewer. */
+  readonly inputs: number
+  readonly outputs: number
+  readonly inputsRest: number
+  readonly outputsRest: number
+  /** What is added where there is no bias. */
+  readonly zero: number
+  /** The filters of a block brought together, or 0. */
+  readonly gathered: number
 }
 
-/** How the work is cut and what it takes in memory; pitches in bytes between frequencies. */
-const layoutOf = (heap: Heap, variant: WinogradVariant, whole: WinogradSize) => {
-  const { sources, results } = whole
-  const frequencies = variant.size ** 2
-  const tiling = tileBlocks(whole, variant, fewTilesOf(sources, variant))
-  const { blocks, length } = tiling
-  const few = blocks.length === 1
-  const tiles = blocks.reduce((total, block) => total + block.tiles, 0)
-  const nanoseconds = (frequencies * tiles * sources * results) / multiplyAddsPerNanosecond + filterTime * sources * results
-  const padded = 4 * Math.ceil(results / 4)
-  // The half panel takes two strips of four filters at a time.
-  const filterRows = 8 * Math.max(1, Math.floor(filterBudgetBytes / (32 * frequencies * sources)))
-  // With few tiles each thread should get filters.
-  const ofThread = few && isWorthThreads(heap, nanoseconds) ? 8 * Math.ceil(results / 8 / threadCount()) : padded
-  const channels = Math.min(few ? filterRows : blockChannels, ofThread, padded)
-  const columns = 8 * Math.ceil(length / 8)
-  return {
-    ...tiling,
-    frequencies,
-    few,
-    channels,
-    /** Whether the filters of a block are more than what the cache keeps of all of them. */
-    manyFilters: results > filterRows,
-    filterPitch: 4 * (few ? channels : padded) * sources + gapBytes,
-    sourcePitch: 4 * columns * sources + gapBytes,
-    productPitch: 4 * columns * channels + gapBytes,
-    groups: 2 * Math.ceil(Math.max(length, tiles / whole.images) / 8) + 2,
-    preparation: divide(
-      heap,
-      few
-        ? { units: sources, nanoseconds: tileTime * tiles * sources }
-        : { units: padded / 4, nanoseconds: filterTime * sources * results },
-    ),
-    shares: divide(heap, { units: few ? Math.ceil(results / channels) : blocks.length, nanoseconds }),
+/** A thread's own memory: products, scratch memory, edge and its own filters or tiles. */
+interface Place {
+  readonly products: number
+  readonly scratch: number
+  readonly edge: number
+  readonly own: number
+}
+
+const groupsOf = ({ tiles }: TileBlock): number => Math.ceil(tiles / 4)
+
+/** In the adjoint a block's filters lie scattered over all of them, which memory gives slowly: they are brought together first. */
+const gatherFilters = (wasm: Linked, { layout, operands, gathered }: Call, first: number, count: number): void => {
+  const { channels, size } = layout
+  const { sources, results } = size
+  const [from, to] = [operands.weight + 36 * results * first, gathered + 36 * channels * first]
+  wasm.copyPlanes(to, from, count, results / channels, 9 * channels, 36 * channels * sources, 36 * channels)
+}
+
+/** Transforms the filters of `count` result channels from `first` on. */
+const transformFilters = (wasm: Linked, call: Call, to: number, first: number, count: number, scratch: number): void => {
+  const { layout, operands, adjoint, gathered } = call
+  const { sources, results } = layout.size
+  if (!adjoint) {
+    wasm.filterForward(to, operands.weight + 36 * sources * first, count, sources, 36 * sources, 36, layout.filterPitch, scratch)
+  } else if (gathered) {
+    wasm.filterFlipped(to, gathered + 36 * sources * first, count, sources, 36, 36 * layout.channels, layout.filterPitch, scratch)
+  } else wasm.filterFlipped(to, operands.weight + 36 * first, count, sources, 36, 36 * results, layout.filterPitch, scratch)
+}
+
+/** Transforms the tiles of `count` source channels from `first` on. */
+const transformTiles = (wasm: Linked, call: Call, block: TileBlock, tiles: number, first: number, count: number, scratch: number): void => {
+  const { sources, height, width } = call.layout.size
+  const plane = 4 * height * width
+  const from = call.source + (block.firstImage * sources + first) * plane
+  const table = (block.rest ? call.inputsRest : call.inputs) + block.firstTile * inputTableInts
+  const { sourcePitch } = call.layout
+  wasm.tileInput(tiles + 32 * first, from, table, groupsOf(block), count, 32, plane, 32 * sources, sourcePitch, 4 * width, scratch)
+}
+
+/** Result channels `first` to `first + count` of a block from its transformed tiles `b` and the channels' filters `a`. */
+const multiply = (wasm: Linked, call: Call, block: TileBlock, a: number, b: number, first: number, count: number, place: Place): void => {
+  const { layout, operands } = call
+  const { frequencies, filterPitch, sourcePitch, productPitch } = layout
+  const { sources, results, outHeight, outWidth } = layout.size
+  const { products: c, edge, scratch } = place
+  const groups = groupsOf(block)
+  const rows = 4 * Math.ceil(count / 4)
+  const panels = Math.floor(groups / 2)
+  const [strip, panel, height] = [16 * sources, 32 * sources, 32 * rows]
+  if (panels > 0) {
+    const columns = 8 * panels
+    wasm.gemmFewPanels(
+      a,
+      b,
+      c,
+      rows,
+      columns,
+      sources,
+      strip,
+      panel,
+      height,
+      32,
+      0,
+      edge,
+      frequencies,
+      filterPitch,
+      sourcePitch,
+      productPitch,
+    )
+  }
+  if (groups % 2 === 1) {
+    const [half, into] = [b + panel * panels, c + height * panels]
+    wasm.gemmHalfPanel(a, half, into, rows, sources, strip, 32, frequencies, filterPitch, sourcePitch, productPitch)
+  }
+  const plane = 4 * outHeight * outWidth
+  const to = operands.output + (block.firstImage * results + first) * plane
+  const table = (block.rest ? call.outputsRest : call.outputs) + block.firstTile * outputTableInts
+  const [bias, step] = operands.bias ? [operands.bias + 4 * first, 4] : [call.zero, 0]
+  wasm.tileOutput(c, to, table, groups, count, 32, plane, height, productPitch, 4 * outWidth, scratch, bias, step)
+}
+
+/** What all threads need first: a share of the tiles' transform, where these are few, else of the filters'. */
+const prepare = (wasm: Linked, call: Call, first: number, end: number, { scratch }: Place): void => {
+  const { few, blocks, size } = call.layout
+  if (call.gathered) gatherFilters(wasm, call, first, end - first)
+  if (few) transformTiles(wasm, call, blocks[0], call.shared, first, end - first, scratch)
+  else {
+    const count = Math.min(size.results, 4 * end) - 4 * first
+    transformFilters(wasm, call, call.shared + 16 * first * size.sources, 4 * first, count, scratch)
+  }
+}
+
+/** A share of the filters, with all tiles. */
+const byFilters = (wasm: Linked, call: Call, firstUnit: number, endUnit: number, place: Place): void => {
+  const { blocks, channels, size } = call.layout
+  for (let first = firstUnit * channels; first < Math.min(size.results, endUnit * channels); first += channels) {
+    const count = Math.min(channels, size.results - first)
+    transformFilters(wasm, call, place.own, first, count, place.scratch)
+    multiply(wasm, call, blocks[0], place.own, call.shared, first, count, place)
+  }
+}
+
+/** A share of the blocks of tiles, with all filters. */
+const byTiles = (wasm: Linked, call: Call, firstUnit: number, endUnit: number, place: Place): void => {
+  const { blocks, channels, size } = call.layout
+  const { sources, results } = size
+  for (let unit = firstUnit; unit < endUnit; unit++) {
+    transformTiles(wasm, call, blocks[unit], place.own, 0, sources, place.scratch)
+    for (let first = 0; first < results; first += channels) {
+      const filters = call.shared + 4 * first * sources
+      multiply(wasm, call, blocks[unit], filters, place.own, first, Math.min(channels, results - first), place)
+    }
   }
 }
 
 /**
  * result: [images, results, outHeight, outWidth] from source: [images, sources, height, width]. With many tiles all filters
  * are transformed first and blocks of tiles go through all of them; with few, all tiles are transformed first and blocks of
- * filters are used while they are in the cache. The bits are the same, and do not depend on the other images.
+ * filters are used while they are in the cache. The bits are the same, and do not depend on the other images. `adjoint` is the
+ * input gradient, dy to dx, with the kernels turned round.
  */
-export const winogradConvolution = (heap: Heap, variant: WinogradVariant, whole: WinogradSize, o: WinogradConvolution): void => {
+export const winogradConvolution = (
+  heap: Heap,
+  variant: WinogradVariant,
+  whole: WinogradSize,
+  operands: ConvOperands,
+  adjoint: boolean,
+): void => {
+  const layout = winogradLayout(heap, variant, whole)
+  const { few, channels, plans } = layout
   const { sources, results } = whole
-  const layout = layoutOf(heap, variant, whole)
-  const { frequencies, blocks, few, channels, filterPitch, sourcePitch, productPitch, groups, preparation, shares } = layout
-  const places = Array.from({ length: Math.max(shares.length, preparation.length) })
-  const perPlace = [frequencies * productPitch, scratchBytes, edgeBytes, frequencies * (few ? filterPitch : sourcePitch)]
-  // In the adjoint a block's filters lie scattered over all of them, which memory gives slowly: they are brought together first.
-  const gathers = few && o.adjoint && layout.manyFilters && results % channels === 0
-  const tableBytes = [4 * inputTableInts * groups, 4 * outputTableInts * groups]
-  const [shared, inputs, outputs, inputsRest, outputsRest, zero, border, gathered, ...perShare] = carve(heap, [
-    frequencies * (few ? sourcePitch : filterPitch),
-    ...tableBytes,
-    ...tableBytes,
-    4,
-    4 * borderFloats(whole, variant),
-    gathers ? 36 * sources * results : 0,
-    ...places.flatMap(() => perPlace),
-  ])
-  const linked = linkWinograd(heap, variant)
-  const { size, source } = withBorder(heap, linked, { variant, size: whole, source: o.source, border })
-  for (const [images, input, output] of [
-    [layout.images, inputs, outputs],
-    [layout.restImages, inputsRest, outputsRest],
-  ]) {
-    if (images === 0) continue
-    const plan = convolutionPlan({ ...size, images }, variant)
-    put(heap, input, plan.input)
-    put(heap, output, plan.output)
+  const preparation = divide(heap, layout.preparation)
+  const shares = divide(heap, layout.products)
+  const gathers = few && adjoint && layout.manyFilters && results % channels === 0
+  const bytes = [...layout.sharedBytes, gathers ? 36 * sources * results : 0]
+  const threads = Math.max(shares.length, preparation.length)
+  for (let i = 0; i < threads; i++) bytes.push(...layout.ownBytes)
+  const addresses = carve(heap, bytes)
+  const [shared, inputs, outputs, inputsRest, outputsRest, zero, border, gathered] = addresses
+  const places: Place[] = []
+  for (let i = 0, at = 8; i < threads; i++, at += 4) {
+    places.push({ products: addresses[at], scratch: addresses[at + 1], edge: addresses[at + 2], own: addresses[at + 3] })
+  }
+  put(heap, inputs, plans[0].input)
+  put(heap, outputs, plans[0].output)
+  if (plans[1]) {
+    put(heap, inputsRest, plans[1].input)
+    put(heap, outputsRest, plans[1].output)
   }
   heap.view.f32[zero >>> 2] = 0
-
-  const [plane, row] = [4 * size.height * size.width, 4 * size.width]
-  const [outPlane, outRow] = [4 * size.outHeight * size.outWidth, 4 * size.outWidth]
-  const [filterRow, filterColumn] = gathers ? [36, 36 * channels] : o.adjoint ? [36, 36 * results] : [36 * sources, 36]
-  const groupsOf = ({ tiles }: TileBlock) => Math.ceil(tiles / 4)
-  const placeOf = (index: number) => {
-    const [products, scratch, edge, own] = perShare.slice(4 * index, 4 * index + 4)
-    return { products, scratch, edge, own }
-  }
-
-  const transformFilters = (wasm: Linked, to: number, first: number, count: number, scratch: number) => {
-    const transform = o.adjoint ? wasm.filterFlipped : wasm.filterForward
-    const weight = gathers ? gathered + 36 * sources * first : o.weight + first * filterRow
-    transform(to, weight, count, sources, filterRow, filterColumn, filterPitch, scratch)
-  }
-  const transformTiles = (wasm: Linked, block: TileBlock, tiles: number, [first, end]: readonly [number, number], scratch: number) => {
-    const from = source + (block.firstImage * sources + first) * plane
-    const table = (block.rest ? inputsRest : inputs) + block.firstTile * inputTableInts
-    const to = tiles + 32 * first
-    wasm.tileInput(to, from, table, groupsOf(block), end - first, 32, plane, 32 * sources, sourcePitch, row, scratch)
-  }
-  /** Result channels `first` to `first + count` of a block from its transformed tiles and the channels' filters. */
-  const multiply = (
-    wasm: Linked,
-    block: TileBlock,
-    {
-      tiles: b,
-      filters: a,
-      first,
-      count,
-      place,
-    }: Record<'tiles' | 'filters' | 'first' | 'count', number> & { place: ReturnType<typeof placeOf> },
-  ) => {
-    const { products: c, edge, scratch } = place
-    const rows = 4 * Math.ceil(count / 4)
-    const panels = Math.floor(groupsOf(block) / 2)
-    const [strip, panel, height] = [16 * sources, 32 * sources, 32 * rows]
-    if (panels > 0) {
-      const [columns, f] = [8 * panels, frequencies]
-      wasm.gemmFewPanels(a, b, c, rows, columns, sources, strip, panel, height, 32, 0, edge, f, filterPitch, sourcePitch, productPitch)
-    }
-    if (groupsOf(block) % 2 === 1) {
-      const [half, into] = [b + panel * panels, c + height * panels]
-      wasm.gemmHalfPanel(a, half, into, rows, sources, strip, 32, frequencies, filterPitch, sourcePitch, productPitch)
-    }
-    const to = o.result + (block.firstImage * results + first) * outPlane
-    const table = (block.rest ? outputsRest : outputs) + block.firstTile * outputTableInts
-    const [bias, step] = o.bias ? [o.bias + 4 * first, 4] : [zero, 0]
-    wasm.tileOutput(c, to, table, groupsOf(block), count, 32, outPlane, height, productPitch, outRow, scratch, bias, step)
-  }
-
-  onThreads(linked, preparation, (wasm, { index, first, end }) => {
-    const { scratch } = placeOf(index)
-    if (gathers) {
-      const [from, to] = [o.weight + 36 * results * first, gathered + 36 * channels * first]
-      wasm.copyPlanes(to, from, end - first, results / channels, 9 * channels, 36 * channels * sources, 36 * channels)
-    }
-    if (few) transformTiles(wasm, blocks[0], shared, [first, end], scratch)
-    else transformFilters(wasm, shared + 16 * first * sources, 4 * first, Math.min(results, 4 * end) - 4 * first, scratch)
-  })
-  onThreads(linked, shares, (wasm, { index, first: firstUnit, end: endUnit }) => {
-    const place = placeOf(index)
-    const { own, scratch } = place
-    if (few) {
-      for (let first = firstUnit * channels; first < Math.min(results, endUnit * channels); first += channels) {
-        const count = Math.min(channels, results - first)
-        transformFilters(wasm, own, first, count, scratch)
-        multiply(wasm, blocks[0], { tiles: shared, filters: own, first, count, place })
-      }
-      return
-    }
-    for (const block of blocks.slice(firstUnit, endUnit)) {
-      transformTiles(wasm, block, own, [0, sources], scratch)
-      for (let first = 0; first < results; first += channels) {
-        const count = Math.min(channels, results - first)
-        multiply(wasm, block, { tiles: own, filters: shared + 4 * first * sources, first, count, place })
-      }
-    }
-  })
+  const linked = linkWinograd(heap, variant)
+  const source = withBorder(heap, linked, { size: whole, within: layout.size, source: operands.source, border })
+  const filters = gathers ? gathered : 0
+  const call: Call = { layout, operands, adjoint, source, shared, inputs, outputs, inputsRest, outputsRest, zero, gathered: filters }
+  onThreads(linked, preparation, (wasm, { index, first, end }) => prepare(wasm, call, first, end, places[index]))
+  const compute = few ? byFilters : byTiles
+  onThreads(linked, shares, (wasm, { index, first, end }) => compute(wasm, call, first, end, places[index]))
 }

@@ -6,6 +6,7 @@ import { carve, put } from './convScratch.ts'
 import { edgeBytes } from './gemm.ts'
 import type { Linked } from './link.ts'
 import {
+  bordered,
   borderFloats,
   filterTime,
   gapBytes,
@@ -77,7 +78,8 @@ export const winogradWeightGrad = (
     return { scratch, edge, ownSums }
   }
   const linked = linkWinogradGradient(heap, variant)
-  const { size, source } = withBorder(heap, linked, { variant, size: whole, source: x, border })
+  const size = bordered(whole, variant)
+  const source = withBorder(heap, linked, { size: whole, within: size, source: x, border })
   for (const [at, count] of [
     [0, images],
     [4, restImages],
