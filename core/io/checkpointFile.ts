@@ -1,6 +1,7 @@
 import { type ByteSource, withFileSource } from './byteSource.ts'
 import { FileError, quoteKey } from './fileError.ts'
 import type { HostDtype, HostTensor } from './hostTensor.ts'
+import { requirePath } from './requirePath.ts'
 import { openSafetensors } from './safetensors.ts'
 import { LENGTH_BYTES } from './safetensorsHeader.ts'
 import { isPickle, isZip, openTorchCheckpoint, type TorchOptions } from './torch/readTorchCheckpoint.ts'
@@ -27,7 +28,7 @@ export interface CheckpointSummary {
  * @throws FileError when the file cannot be read, is damaged, of no known format, or asks for code
  */
 export const loadCheckpoint = (path: string, options: TorchOptions = {}): Checkpoint =>
-  withFileSource(path, source => {
+  withFileSource(requirePath(path, 'checkpoint'), source => {
     if (isTorch(source)) {
       const checkpoint = openTorchCheckpoint(source, options)
       return { format: checkpoint.format, ...checkpoint.read() }
@@ -40,7 +41,7 @@ export const loadCheckpoint = (path: string, options: TorchOptions = {}): Checkp
  * @throws FileError as `loadCheckpoint`, for what can be known without the values
  */
 export const inspectCheckpoint = (path: string, options: TorchOptions = {}): CheckpointSummary =>
-  withFileSource(path, source => {
+  withFileSource(requirePath(path, 'checkpoint'), source => {
     if (isTorch(source)) {
       const { format, tensors, metadata } = openTorchCheckpoint(source, options)
       const facts = Object.entries(tensors).map(([name, { dtype, shape }]) => [name, { dtype, shape }] as const)

@@ -1,4 +1,5 @@
 import { FileError } from './fileError.ts'
+import { requirePath } from './requirePath.ts'
 
 /** What went wrong and what to do, per system error code. */
 const SYSTEM_ERRORS: Readonly<Record<string, readonly [rule: string, remedy: string]>> = {
@@ -13,9 +14,10 @@ const SYSTEM_ERRORS: Readonly<Record<string, readonly [rule: string, remedy: str
   ERR_FS_FILE_TOO_LARGE: ['the file is larger than 2 GiB', 'split it'],
 }
 
-/** The system's error on a path as a one-line `FileError`; the original one stays in `cause`. */
+/** The system's error on a path as a one-line `FileError`; the original one stays in `cause`. @throws FileError when the path is empty */
 export const toFileError = (action: string, path: string, cause: unknown): FileError => {
   if (cause instanceof FileError) return cause
+  requirePath(path, action)
   const { code, message } = cause as NodeJS.ErrnoException
   const [rule, remedy] = SYSTEM_ERRORS[code ?? ''] ?? [message, 'check the path and the disk']
   return new FileError(path, `${action} failed: ${rule}`, remedy, { cause })

@@ -17,15 +17,15 @@ export interface AttentionAttributes {
 const check = ([query, key, value, dy]: readonly Shape[], { heads }: AttentionAttributes): void => {
   const [batch, channels] = query!
   const fits = query!.length === 3 && key!.length === 3 && key![0] === batch && key![1] === channels && sameShape(key!, value!)
-  const got = `got ${[query!, key!, value!].map(formatShape).join(', ')}`
+  const got = (): string => `got ${[query!, key!, value!].map(formatShape).join(', ')}`
   if (!fits) {
     throw new ShapeError(
-      `attention: query must be [batch,channels,positions], key and value [batch,channels,keyPositions]; ${got}; reshape them`,
+      `attention: query must be [batch,channels,positions], key and value [batch,channels,keyPositions]; ${got()}; reshape them`,
     )
   }
   requireWholeNumber('attention', 'heads', heads, 1)
   if (channels! % heads !== 0) {
-    throw new ShapeError(`attention: ${heads} heads do not divide ${channels} channels, ${got}; choose a divisor`)
+    throw new ShapeError(`attention: ${heads} heads do not divide ${channels} channels, ${got()}; choose a divisor`)
   }
   if (dy && !sameShape(query!, dy)) {
     throw new ShapeError(`attention: query is ${formatShape(query!)} but the output gradient ${formatShape(dy)}; make them equal`)

@@ -29,19 +29,19 @@ const checkGeometry = ({ stride, padding, groups }: Conv2dAttributes): void => {
 export const conv2dShape = (x: Shape, w: Shape, attributes: Conv2dAttributes): [number, number, number, number] => {
   checkGeometry(attributes)
   const { stride, padding, groups } = attributes
-  const given = `got x ${formatShape(x)} and w ${formatShape(w)} with groups ${groups}`
+  const given = (): string => `got x ${formatShape(x)} and w ${formatShape(w)} with groups ${groups}`
   if (x.length !== 4 || w.length !== 4)
-    throw new ShapeError(`conv2d: x must be [batch,channels,height,width] and w [out,in/groups,kh,kw], ${given}; reshape them`)
+    throw new ShapeError(`conv2d: x must be [batch,channels,height,width] and w [out,in/groups,kh,kw], ${given()}; reshape them`)
   if (x[1] !== w[1]! * groups || w[0]! % groups !== 0) {
     throw new ShapeError(
-      `conv2d: x must have in/groups * groups channels and out must divide by groups, ${given}; check the layer's channels`,
+      `conv2d: x must have in/groups * groups channels and out must divide by groups, ${given()}; check the layer's channels`,
     )
   }
   const [top, bottom, left, right] = padding
   const height = Math.floor((x[2]! + top + bottom - w[2]!) / stride[0]) + 1
   const width = Math.floor((x[3]! + left + right - w[3]!) / stride[1]) + 1
   if (height < 1 || width < 1)
-    throw new ShapeError(`conv2d: the kernel is larger than the padded image, ${given} and padding [${padding}]; pad more`)
+    throw new ShapeError(`conv2d: the kernel is larger than the padded image, ${given()} and padding [${padding}]; pad more`)
   return [x[0]!, w[0]!, height, width]
 }
 
@@ -115,9 +115,9 @@ const conv2dOp = defineOp<Conv2dAttributes>({
     forEachTap(x!.shape, w!.shape, attributes, (xi, wi, yi) => (total[yi]! += x!.values[xi]! * w!.values[wi]!))
     output.values.set(total)
   },
-  gradient: ({ inputs: [x, w], attributes, outputGradient: dy }) => [
-    () => conv2dInputGrad(dy, w!, { ...attributes, inputShape: x!.shape }),
-    () => conv2dWeightGrad(x!, dy, { ...attributes, weightShape: w!.shape }),
+  gradient: ({ inputs: [x, w], attributes: { stride, padding, groups }, outputGradient: dy }) => [
+    () => conv2dInputGrad(dy, w!, { stride, padding, groups, inputShape: x!.shape }),
+    () => conv2dWeightGrad(x!, dy, { stride, padding, groups, weightShape: w!.shape }),
     () => sum(dy, { axes: [0, 2, 3] }),
   ],
   domain: (choose): TestCase<Conv2dAttributes> => {

@@ -54,10 +54,9 @@ const eachHead = <Shared extends string, Own extends string>(heap: Heap, o: Head
   })
   const [sharedBytes, ownBytes] = [Object.values<number>(scratch.shared), Object.values<number>(scratch.own)]
   if (heads < threadCount() && isWorthThreads(heap, nanoseconds)) {
-    const threads = Array.from({ length: threadCount() }, () => ownBytes)
-    const named = naming(carve(heap, [...sharedBytes, ...threads.flat()]))
+    const named = naming(carve(heap, sharedBytes, ownBytes, threadCount()))
     const shared = named(scratch.shared)
-    const own = threads.map(() => named(scratch.own))
+    const own = Array.from({ length: threadCount() }, () => named(scratch.own))
     for (let head = 0; head < heads; head++) {
       for (const part of partsOf(head, shared)) {
         onThreads(linked, divide(heap, part), (wasm, { index, first, end }) => part.run(wasm, own[index]!, first, end))
@@ -66,12 +65,7 @@ const eachHead = <Shared extends string, Own extends string>(heap: Heap, o: Head
     return
   }
   const shares = divide(heap, { units: heads, nanoseconds: heads * nanoseconds })
-  const named = naming(
-    carve(
-      heap,
-      shares.flatMap(() => [...sharedBytes, ...ownBytes]),
-    ),
-  )
+  const named = naming(carve(heap, [], [...sharedBytes, ...ownBytes], shares.length))
   const places = shares.map(() => ({ shared: named(scratch.shared), own: named(scratch.own) }))
   onThreads(linked, shares, (wasm, { index, first, end }) => {
     const { shared, own } = places[index]!

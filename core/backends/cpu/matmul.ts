@@ -99,10 +99,7 @@ const packedBytes = bytesA + bytesB + edgeBytes
 /** The units of work are panels of columns; every thread packs all rows, of which there are few. */
 const byColumns = (heap: Heap, wasm: Linked, p: Products, nanoseconds: number): void => {
   const shares = divide(heap, { units: Math.ceil(p.columns / tileColumns), nanoseconds })
-  const scratch = carve(
-    heap,
-    shares.map(() => packedBytes),
-  )
+  const scratch = carve(heap, [], [packedBytes], shares.length)
   onThreads(wasm, shares, (wasm, { index, first, end }) =>
     multiplyColumns(wasm, p, packedAt(scratch[index]), [tileColumns * first, Math.min(p.columns, tileColumns * end)]),
   )
@@ -112,7 +109,7 @@ const byColumns = (heap: Heap, wasm: Linked, p: Products, nanoseconds: number): 
 const byRows = (heap: Heap, wasm: Linked, p: Products, nanoseconds: number): void => {
   const blocks = p.batch * Math.ceil(p.k / blockK) * Math.ceil(p.columns / blockColumns)
   const rowShares = divide(heap, { units: Math.ceil(p.rows / tileRows), nanoseconds: nanoseconds / blocks })
-  const [packedB, ...scratch] = carve(heap, [bytesB, ...rowShares.map(() => bytesA + edgeBytes)])
+  const [packedB, ...scratch] = carve(heap, [bytesB], [bytesA + edgeBytes], rowShares.length)
   for (let item = 0; item < p.batch; item++) {
     const one = productsFrom(p, [item, item + 1])
     eachBlock(one, [0, p.columns], block => {
@@ -130,10 +127,7 @@ const byRows = (heap: Heap, wasm: Linked, p: Products, nanoseconds: number): voi
 const byProducts = (heap: Heap, wasm: Linked, p: Products, nanoseconds: number): void => {
   const { rows, columns, k, transposeA, transposeB } = p
   const shares = divide(heap, { units: p.batch, nanoseconds })
-  const scratch = carve(
-    heap,
-    shares.map(() => packedBytes),
-  )
+  const scratch = carve(heap, [], [packedBytes], shares.length)
   const name = `matmul${transposeA ? 'Lanes' : 'Transposed'}${transposeB ? 'Transposed' : 'Lanes'}`
   const [lda, ldb] = [4 * (transposeA ? rows : k), 4 * (transposeB ? k : columns)]
   onThreads(wasm, shares, (wasm, { index, first, end }) => {

@@ -7,7 +7,7 @@ import { readyHelpers, threadCount } from './pool.ts'
  * How a kernel computes on several threads.
  *
  *     const shares = divide(heap, { units: strips, nanoseconds: 2 * strips * unitFlops / 40 })
- *     const [table, ...scratch] = carve(heap, [tableBytes, ...shares.map(() => perThreadBytes)])
+ *     const [table, ...scratch] = carve(heap, [tableBytes], [perThreadBytes], shares.length)
  *     put(heap, table, offsets)
  *     onThreads(wasm, shares, (wasm, { index, first, end }) => {
  *       for (let unit = first; unit < end; unit++) wasm.gemm(scratch[index], table, ...)

@@ -78,14 +78,10 @@ const runPhase = (heap: Heap, plan: ConvPlan, phase: ConvPhase, batch: number, g
   const nanoseconds = ((batch / plan.images) * groups * plan.rows * pixels.length * k) / multiplyAddsPerNanosecond
   const shares = divide(heap, { units: blocks * parts.parts, nanoseconds })
   const packShares = divide(heap, { units: strips * groups, nanoseconds: 4 * strips * groups * k })
-  const sizes = [16 * strips * k * groups, 4 * taps.table.length, 4 * taps.table.length, 4 * pixels.table.length, 4 * pixels.table.length]
+  const [tapBytes, pixelBytes] = [4 * taps.table.length, 4 * pixels.table.length]
+  const sizes = [16 * strips * k * groups, tapBytes, tapBytes, pixelBytes, pixelBytes, 64, 16 * strips]
   const perShare = [4 * blockPixels * blockTaps, 16 * strips * blockPixels, edgeBytes, 4 * paddedFloats(plan)]
-  const [packed, tapsAt, weightTapsAt, pixelsAt, outputsAt, zero, rowsAt, ...places] = carve(heap, [
-    ...sizes,
-    64,
-    16 * strips,
-    ...shares.flatMap(() => perShare),
-  ])
+  const [packed, tapsAt, weightTapsAt, pixelsAt, outputsAt, zero, rowsAt, ...places] = carve(heap, sizes, perShare, shares.length)
   put(heap, tapsAt, taps.table)
   put(heap, weightTapsAt, weightTaps.table)
   put(heap, pixelsAt, pixels.table)
@@ -194,7 +190,7 @@ export const directWeightGrad = (heap: Heap, g: ConvGeometry, batch: number, { x
     [phase.taps, phase.pixels, phase.outputs].map(({ table }) => 4 * table.length),
   )
   const perShare = [16 * strips * blockPixels, 4 * blockPixels * blockTaps, edgeBytes, 4 * paddedFloats(whole)]
-  const [rowsAt, ...places] = carve(heap, [16 * strips, ...tableBytes, ...shares.flatMap(() => perShare)])
+  const [rowsAt, ...places] = carve(heap, [16 * strips, ...tableBytes], perShare, shares.length)
   putRowOffsets(heap, rowsAt, rows, plane)
   for (const [i, { phases }] of [whole, rest].entries()) {
     put(heap, places[3 * i], phases[0].taps.table)

@@ -69,7 +69,7 @@ const multiplyImages = (heap: Heap, { rows, k, plane, batch }: ImageProducts, o:
   const depth = blockLength(k, blockTaps)
   const panelBytes = 4 * blockPixels * depth
   const strip = 4 * tileRows * k
-  const [weights, ...places] = carve(heap, [strips * strip, ...shares.map(() => panelBytes + edgeBytes)])
+  const [weights, ...places] = carve(heap, [strips * strip], [panelBytes + edgeBytes], shares.length)
   onThreads(linked, packShares, (wasm, { first, end }) => {
     const row = tileRows * first
     packRows(wasm, weights + strip * first, row, Math.min(rows, tileRows * end) - row)
@@ -119,10 +119,7 @@ export const pointwiseWeightGrad = (heap: Heap, g: ConvGeometry, batch: number, 
   const shares = divide(heap, { units: Math.ceil(columns / tileColumns), nanoseconds })
   const stripBytes = 4 * tileRows * Math.ceil(rows / tileRows) * blockPixels
   const panelBytes = 4 * blockTaps * blockPixels
-  const places = carve(
-    heap,
-    shares.map(() => stripBytes + panelBytes + edgeBytes),
-  )
+  const places = carve(heap, [], [stripBytes + panelBytes + edgeBytes], shares.length)
   onThreads(linked, shares, (wasm, { index, first, end }) => {
     const strips = places[index]
     const panels = strips + stripBytes

@@ -1,11 +1,23 @@
 import type { Heap } from '../heap.ts'
 
-/** Addresses of parts of the given sizes (bytes), each 64-byte aligned, of the heap's scratch region. */
-export const carve = (heap: Heap, bytes: readonly number[]): number[] => {
-  const starts = [0]
-  for (const size of bytes) starts.push(starts[starts.length - 1] + Math.ceil(size / 64) * 64)
-  const base = heap.scratch(starts[starts.length - 1])
-  return starts.map(start => base + start)
+/**
+ * Addresses of parts of the heap's scratch region, each 64-byte aligned: of the given sizes in bytes, then `count` times of
+ * those in `each`, such as one for each share.
+ */
+export const carve = (heap: Heap, bytes: readonly number[], each: readonly number[] = [], count = 0): number[] => {
+  const starts: number[] = []
+  let end = 0
+  const append = (sizes: readonly number[]): void => {
+    for (let i = 0; i < sizes.length; i++) {
+      starts.push(end)
+      end += Math.ceil(sizes[i] / 64) * 64
+    }
+  }
+  append(bytes)
+  for (let i = 0; i < count; i++) append(each)
+  const base = heap.scratch(end)
+  for (let i = 0; i < starts.length; i++) starts[i] += base
+  return starts
 }
 
 /** Copies a table of offsets to a heap address. */

@@ -162,10 +162,8 @@ export const winogradConvolution = (
   const preparation = divide(heap, layout.preparation)
   const shares = divide(heap, layout.products)
   const gathers = few && adjoint && layout.manyFilters && results % channels === 0
-  const bytes = [...layout.sharedBytes, gathers ? 36 * sources * results : 0]
   const threads = Math.max(shares.length, preparation.length)
-  for (let i = 0; i < threads; i++) bytes.push(...layout.ownBytes)
-  const addresses = carve(heap, bytes)
+  const addresses = carve(heap, [...layout.sharedBytes, gathers ? 36 * sources * results : 0], layout.ownBytes, threads)
   const [shared, inputs, outputs, inputsRest, outputsRest, zero, border, gathered] = addresses
   const places: Place[] = []
   for (let i = 0, at = 8; i < threads; i++, at += 4) {

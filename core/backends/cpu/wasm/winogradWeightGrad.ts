@@ -63,16 +63,20 @@ export const winogradWeightGrad = (
   const tableBytes = [8 * inputTableInts, 8 * inputTableInts, 4 * adjointTableInts, 4 * adjointTableInts].map(bytes => bytes * perImage)
   const sumBytes = frequencies * sumPitch
   const perPlace = [scratchBytes, edgeBytes, few ? sumBytes : 0]
-  const [xTiles, dyTiles, sums, filters, border, ...rest] = carve(heap, [
-    frequencies * xPitch,
-    frequencies * dyPitch,
-    few ? 0 : sumBytes,
-    padded ? 288 * panels * results : 0,
-    4 * borderFloats(whole, variant),
-    ...tableBytes,
-    ...tableBytes,
-    ...Array.from({ length: places }, () => perPlace).flat(),
-  ])
+  const [xTiles, dyTiles, sums, filters, border, ...rest] = carve(
+    heap,
+    [
+      frequencies * xPitch,
+      frequencies * dyPitch,
+      few ? 0 : sumBytes,
+      padded ? 288 * panels * results : 0,
+      4 * borderFloats(whole, variant),
+      ...tableBytes,
+      ...tableBytes,
+    ],
+    perPlace,
+    places,
+  )
   const ofShare = ({ index }: Share) => {
     const [scratch, edge, ownSums] = rest.slice(8 + 3 * index)
     return { scratch, edge, ownSums }
