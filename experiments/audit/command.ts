@@ -49,12 +49,15 @@ Examples:
   npm run audit -- --mutate                              with the check that every known fault is noticed`,
     )
     .action(async ({ reuse, runs, out, mutate }: { reuse?: string; runs: string; out: string; mutate?: boolean }) => {
-      const [markdown, html] = ['AUDIT.md', 'audit.html'].map(name => outputFile(join(out, name), '--out')) as [OutputFile, OutputFile]
+      const [markdown, html] = ['AUDIT.md', 'audit.html'].map(name => outputFile(out && join(out, name), '--out')) as [
+        OutputFile,
+        OutputFile,
+      ]
       const unnoticed = mutate ? await runMutationCheck(projectRoot) : []
-      const results = reuse === undefined ? await runSpecs(projectRoot) : reuseReport(resolve(reuse), projectRoot)
+      const results = reuse === undefined ? await runSpecs(projectRoot) : reuseReport(reuse && resolve(reuse), projectRoot)
       const sources = ['core', 'algorithms', 'experiments'].flatMap(readFolder)
       const joined = joinClaims({ claims, tags: sources.flatMap(parsePaperTags), sources, results })
-      const more = await auditSections({ runs: resolve(runs), sources })
+      const more = await auditSections({ runs: runs && resolve(runs), sources })
       const audit = { ...joined, problems: [...joined.problems, ...more.problems] }
       const seed = results.find(result => result.seed !== undefined)?.seed ?? 0
       const summary = summarise(audit, results, collectProvenance({ seed, backend: 'all' }))

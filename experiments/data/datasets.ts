@@ -1,3 +1,4 @@
+import { requirePath } from '../../core/io/requirePath.ts'
 import { UsageError } from '../support/errors.ts'
 import { loadCifar10 } from './cifar10.ts'
 import { loadCifar100 } from './cifar100.ts'
@@ -33,9 +34,11 @@ export interface DatasetKind {
   load(request: DatasetRequest): Promise<ImageDataset>
 }
 
+const named = (paths: readonly string[]): readonly string[] => paths.map(path => requirePath(path, '--data'))
+
 const requirePaths = (paths: readonly string[], files: string): readonly string[] => {
   if (paths.length === 0) throw new UsageError('no data was given', `name ${files} with --data`)
-  return paths
+  return named(paths)
 }
 
 const refuseFraming = ({ resize, crop }: Framing): void => {
@@ -137,8 +140,9 @@ export const DATASETS = {
     channels: 1,
     side: 28,
     files: MNIST_FILES,
-    load: async ({ paths: [images, labels, ...more], limit, ...framing }) => {
+    load: async ({ paths, limit, ...framing }) => {
       refuseFraming(framing)
+      const [images, labels, ...more] = named(paths)
       if (images === undefined || labels === undefined || more.length > 0)
         throw new UsageError('MNIST needs two files', `name ${MNIST_FILES}`)
       return loadMnist({ images, labels }, { limit })
@@ -149,8 +153,9 @@ export const DATASETS = {
     channels: 1,
     side: 8,
     files: 'nothing: the digits come with the project',
-    load: async ({ paths: [path, ...more], limit, split = 'test', ...framing }) => {
+    load: async ({ paths, limit, split = 'test', ...framing }) => {
       refuseFraming(framing)
+      const [path, ...more] = named(paths)
       if (more.length > 0)
         throw new UsageError(`${1 + more.length} files were given for the digits`, 'name one, or none for those of the project')
       const all = loadDigits(path === undefined ? {} : { path })

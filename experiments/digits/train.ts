@@ -4,6 +4,7 @@ import type { Parameters } from '../../algorithms/models/types.ts'
 import { dispose } from '../../core/index.ts'
 import { createFolders } from '../../core/io/createFolders.ts'
 import { loadSafetensors } from '../../core/io/files.ts'
+import { requirePath } from '../../core/io/requirePath.ts'
 import { UsageError, UserError } from '../support/errors.ts'
 import type { Interrupt } from '../support/interrupt.ts'
 import { createProgress } from '../support/progress.ts'
@@ -128,8 +129,7 @@ const makeFolder = (folder: string): void => {
  */
 export const trainDigits = async (o: TrainOptions): Promise<TrainedWeights> => {
   const { base, fineTunings } = chooseJobs(o)
-  if (o.out === '') throw new UsageError('--out is empty', 'name the folder for weights and checkpoints, "." for the current one')
-  makeFolder(join(o.out, 'checkpoints'))
+  makeFolder(join(requirePath(o.out, '--out'), 'checkpoints'))
   const lock = acquireRunLock(join(o.out, 'lock'))
   try {
     const guide = await classifier(o)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { FileError } from '../../core/io/fileError.ts'
 import { loadSafetensors, readFileBytes, toFileError } from '../../core/io/files.ts'
 import type { HostTensor } from '../../core/io/hostTensor.ts'
+import { requirePath } from '../../core/io/requirePath.ts'
 
 const EXTENSION = '.safetensors'
 
@@ -87,7 +88,7 @@ const openFile = (folder: string, name: string, manifestMeta: Meta): GoldenFile 
 export const openGoldenFolder = (path: string): GoldenFolder => {
   let entries: string[]
   try {
-    entries = readdirSync(path)
+    entries = readdirSync(requirePath(path, 'parity'))
   } catch (cause) {
     throw toFileError('reading the folder', path, cause)
   }

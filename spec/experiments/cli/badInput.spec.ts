@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { missingMode } from '../../../core/backends/gpu/modes.ts'
-import { saveSafetensors } from '../../../core/io/files.ts'
+import { readFileBytes, saveSafetensors } from '../../../core/io/files.ts'
+import { auditSections } from '../../../experiments/audit/sections/index.ts'
 import { parseAuditOptions } from '../../../experiments/dwBox/options.ts'
-import { outputFile } from '../../../experiments/support/outputFile.ts'
 import { acquireRunLock } from '../../../experiments/support/runLock.ts'
 import { openRun } from '../../../experiments/support/runStore.ts'
 import { writeRandomWeights } from '../digits/randomWeights.ts'
@@ -176,6 +176,37 @@ it.each<[string, string[]]>([
   if (command !== 'audit') expect(await refused(1, command, ...words, folder)).toMatch(/\(it is a folder\); choose another place/)
 })
 
-it('should say that a result has no name before it is computed', () => {
-  expect(() => outputFile('', '--out')).toThrow(/^--out: cannot write .* \(the name is empty\); choose another place with --out$/)
+describe('an empty name of a file or folder', () => {
+  it.each<[of: string, args: string[]]>([
+    ['checkpoint', ['inspect', '']],
+    ['checkpoint', ['evaluate', '--arch', 'wrn-10-1', '--dataset', 'digits', '--checkpoint', '']],
+    ['checkpoint', ['quality', '--inception', '']],
+    ['--data', ['evaluate', '--arch', 'resnet20', '--checkpoint', 'a', '--data', '']],
+    ['--data', ['evaluate', '--arch', 'resnet50', '--checkpoint', 'a', '--dataset', 'imagenet', '--data', '']],
+    ['--data', ['evaluate', '--arch', 'wrn-10-1', '--checkpoint', 'a', '--dataset', 'digits', '--data', '']],
+    ['parity', ['parity', '']],
+    ['--weights', ['quality', '--weights', '']],
+    ['--weights', ['certify', '--weights', 'experiments', '']],
+    ['--weights', ['landscape', '--weights', '']],
+    ['--weights', ['run', '--weights', '']],
+    ['--weights', ['run', '--full', '--out', '.', '--weights', '']],
+    ['--out', ['run', '--out', '']],
+    ['--out', ['run', '--full', '--out', '']],
+    ['--out', ['landscape', '--out', '']],
+    ['--out', ['train', '--out', '']],
+    ['--out', ['quirks', '--out', '']],
+    ['--out', ['audit', '--out', '']],
+    ['--out', ['bench', '--out', '']],
+    ['--out', ['bundle', '--out', '']],
+    ['--reuse', ['audit', '--out', '.', '--reuse', '']],
+    ['--profile', ['parity', 'spec/golden', '--profile', '']],
+  ])('should be refused as the name of: %s (%j)', async (of, args) => {
+    expect(await refused(1, ...args)).toBe(`${of}: the name is empty; name a file or folder, "." for the current folder\n`)
+  })
+
+  it('should be refused by whatever reads or writes a file', async () => {
+    await expect(auditSections({ runs: '', sources: [] })).rejects.toThrow(/^--runs: the name is empty; /)
+    expect(() => readFileBytes('')).toThrow(/^reading: the name is empty; /)
+    expect(() => saveSafetensors('', {})).toThrow(/^writing: the name is empty; /)
+  })
 })

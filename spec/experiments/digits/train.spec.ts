@@ -99,7 +99,7 @@ describe('trainDigits', () => {
   })
 
   it('should refuse an empty name instead of writing where it is called', async () => {
-    await expect(train({ out: '' })).rejects.toThrow(/^--out is empty; name the folder for weights and checkpoints/)
+    await expect(train({ out: '' })).rejects.toThrow(/^--out: the name is empty; name a file or folder/)
   })
 
   it('should explain a folder it cannot create', async () => {
