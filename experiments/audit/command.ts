@@ -3,7 +3,6 @@ import { join, posix, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, Option } from 'commander'
 import { claims } from '../../spec/claims.ts'
-import { runMutationCheck } from '../mutation/runMutationCheck.ts'
 import { UserError } from '../support/errors.ts'
 import { type OutputFile, outputFile } from '../support/outputFile.ts'
 import { collectProvenance } from '../support/provenance.ts'
@@ -11,8 +10,6 @@ import { auditHtml } from './html.ts'
 import { joinClaims } from './joinClaims.ts'
 import { auditMarkdown } from './markdown.ts'
 import { parsePaperTags, type SourceFile } from './paperTags.ts'
-import { reuseReport, runSpecs } from './runSpecs.ts'
-import { auditSections } from './sections/index.ts'
 import { summarise, summaryLines } from './summary.ts'
 
 const projectRoot = fileURLToPath(new URL('../..', import.meta.url))
@@ -53,10 +50,12 @@ Examples:
         OutputFile,
         OutputFile,
       ]
-      const unnoticed = mutate ? await runMutationCheck(projectRoot) : []
+      const { reuseReport, runSpecs } = await import('./runSpecs.ts')
+      const unnoticed = mutate ? await (await import('../mutation/runMutationCheck.ts')).runMutationCheck(projectRoot) : []
       const results = reuse === undefined ? await runSpecs(projectRoot) : reuseReport(reuse && resolve(reuse), projectRoot)
       const sources = ['core', 'algorithms', 'experiments'].flatMap(readFolder)
       const joined = joinClaims({ claims, tags: sources.flatMap(parsePaperTags), sources, results })
+      const { auditSections } = await import('./sections/index.ts')
       const more = await auditSections({ runs: runs && resolve(runs), sources })
       const audit = { ...joined, problems: [...joined.problems, ...more.problems] }
       const seed = results.find(result => result.seed !== undefined)?.seed ?? 0

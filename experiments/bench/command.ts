@@ -6,15 +6,11 @@ import { painter } from '../report/ansi.ts'
 import { wrap } from '../report/textLayout.ts'
 import { UsageError, UserError } from '../support/errors.ts'
 import { outputFile } from '../support/outputFile.ts'
-import { createProgress } from '../support/progress.ts'
 import { collectProvenance } from '../support/provenance.ts'
-import { type BenchResults, bench } from './bench.ts'
+import type { BenchResults } from './bench.ts'
 import { type ContestantName, OURS, PEERS } from './contestants.ts'
 import { installPeers } from './installPeers.ts'
-import { formatMemory, measureMemory } from './memory.ts'
-import { resultsJson } from './resultsJson.ts'
-import { type Row, rows } from './rows.ts'
-import { renderTable } from './table.ts'
+import type { Row } from './rows.ts'
 import type { Clock } from './verdict.ts'
 
 interface Options {
@@ -55,7 +51,8 @@ export const threadCounts = (text: string): number[] => {
 }
 
 /** The rows whose title holds one of the texts, whatever the case of its letters; all without texts. @throws UsageError for none */
-export const chooseRows = ({ filter, quick }: { readonly filter?: readonly string[]; readonly quick: boolean }): Row[] => {
+export const chooseRows = async ({ filter, quick }: { readonly filter?: readonly string[]; readonly quick: boolean }): Promise<Row[]> => {
+  const { rows } = await import('./rows.ts')
   const chosen = rows.filter(
     row => (!quick || row.quick) && (!filter || filter.some(text => row.title.toLowerCase().includes(text.toLowerCase()))),
   )
@@ -78,7 +75,8 @@ const stepCounts = (text: string, before: true | readonly number[] = []): number
   return [...(before === true ? [] : before), count]
 }
 
-const render = ({ results, versions, absent, reference, provenance }: BenchResults, threads: readonly number[]): string => {
+const render = async ({ results, versions, absent, reference, provenance }: BenchResults, threads: readonly number[]): Promise<string> => {
+  const { renderTable } = await import('./table.ts')
   const width = process.stdout.columns ?? 120
   const paint = painter(process.stdout.isTTY === true && !process.env.NO_COLOR)
   const named = [...Object.entries(versions), ...Object.entries(absent).map(([name, why]) => [name, `absent: ${why}`] as const)]
@@ -107,6 +105,8 @@ const runMemory = async (o: Options): Promise<Report> => {
   }
   const steps = Array.isArray(o.memory) ? o.memory : MEMORY_STEPS
   const backend = await presentBackend(o.backend)
+  const { createProgress } = await import('../support/progress.ts')
+  const { formatMemory, measureMemory } = await import('./memory.ts')
   const progress = createProgress({ label: 'memory', total: steps.length, unit: 'gradients', silent: o.json ?? false })
   try {
     const results = await measureMemory({ backend, steps, onSteps: count => progress.advance(1, `${count} steps`) })
@@ -118,11 +118,12 @@ const runMemory = async (o: Options): Promise<Report> => {
 }
 
 const runTimes = async (o: Options): Promise<Report> => {
-  const chosen = chooseRows({ filter: o.filter, quick: o.quick ?? false })
+  const chosen = await chooseRows({ filter: o.filter, quick: o.quick ?? false })
   const peers = choosePeers(o.peers ?? false)
   const threads = o.threadCounts ?? [o.threads ?? 1]
   if (peers.some(name => name !== 'pytorch')) await installPeers(PEERS_FOLDER)
   const backend = await presentBackend(o.backend)
+  const { bench } = await import('./bench.ts')
   const results = await bench({
     backend,
     rows: chosen,
@@ -137,7 +138,8 @@ const runTimes = async (o: Options): Promise<Report> => {
     silent: o.json ?? false,
   })
   if (OURS in results.absent) throw new UserError(`bench: this project does not run: ${results.absent[OURS]}`, 'try npm test')
-  return { json: resultsJson(results), text: `${render(results, threads)}\n` }
+  const { resultsJson } = await import('./resultsJson.ts')
+  return { json: resultsJson(results), text: `${await render(results, threads)}\n` }
 }
 
 const run = async (o: Options): Promise<void> => {

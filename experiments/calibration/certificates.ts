@@ -13,7 +13,8 @@ import { normal } from '../../core/random/distributions.ts'
 import { foldIn, key } from '../../core/random/key.ts'
 import { splitDigits } from '../data/digits.ts'
 import { digitsUnet } from '../digits/networks.ts'
-import { classifierOf, classifierShapes, findWeights, loadParameters, shippedWeights } from '../digits/weights.ts'
+import { shippedWeights } from '../digits/shippedWeights.ts'
+import { classifierOf, classifierShapes, findWeights, loadParameters } from '../digits/weights.ts'
 import { batchOf } from '../dwBox/runUnit.ts'
 
 /** Every reverse process, on the shipped diffusion model of the digits. */

@@ -1,14 +1,11 @@
 import { Command, Option } from 'commander'
-import { useBackend } from '../../core/index.ts'
 import { number, wholeNumber } from '../cli/arguments.ts'
-import { shippedWeights } from '../digits/weights.ts'
-import { checkWeights } from '../dwBox/checkWeights.ts'
+import { shippedWeights } from '../digits/shippedWeights.ts'
 import { presentBackend, type RunBackend, runBackends } from '../gpu/presentBackend.ts'
 import { grid } from '../report/grid.ts'
 import { UsageError } from '../support/errors.ts'
-import { createProgress } from '../support/progress.ts'
 import { collectProvenance } from '../support/provenance.ts'
-import { type CertifiedRow, certifiedCount, certifyDigits } from './certify.ts'
+import type { CertifiedRow } from './certify.ts'
 
 interface Options {
   readonly models: string[]
@@ -45,6 +42,10 @@ const checkOptions = ({ sigma, alpha, images }: Options): void => {
 const run = async ({ json, quiet, ...o }: Options): Promise<void> => {
   checkOptions(o)
   const backend = await presentBackend(o.backend)
+  const { useBackend } = await import('../../core/index.ts')
+  const { checkWeights } = await import('../dwBox/checkWeights.ts')
+  const { createProgress } = await import('../support/progress.ts')
+  const { certifiedCount, certifyDigits } = await import('./certify.ts')
   checkWeights(o.weights, o.models)
   await useBackend(backend)
   const total = certifiedCount(o.models) * o.images

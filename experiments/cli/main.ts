@@ -1,6 +1,4 @@
 import { runMain } from '../support/errors.ts'
-import { createProgram } from './program.ts'
+import { runProgram } from './program.ts'
 
-await runMain(async () => {
-  await createProgram().parseAsync()
-})
+await runMain(() => runProgram(process.argv.slice(2)))

@@ -1,21 +1,35 @@
 import { Command } from 'commander'
-import { auditCommand } from '../audit/command.ts'
-import { benchCommand } from '../bench/command.ts'
-import { bundleCommand } from '../bundle/command.ts'
-import { certifyCommand } from '../certify/command.ts'
-import { trainCommand } from '../digits/command.ts'
-import { runCommand } from '../dwBox/command.ts'
-import { evaluateCommand } from '../evaluate/command.ts'
-import { fuzzCommand } from '../fuzz/command.ts'
-import { doctorCommand } from '../gpu/command.ts'
-import { inspectCommand } from '../inspect/command.ts'
-import { landscapeCommand } from '../landscape/command.ts'
-import { parityCommand } from '../parity/command.ts'
 import { withProfile } from '../profile/option.ts'
-import { qualityCommand } from '../quality/command.ts'
-import { quirksCommand } from '../quirks/command.ts'
 import { wholeNumber } from './arguments.ts'
 import { launcher } from './commandLine.ts'
+
+/**
+ * Every command by its name, in the order of help. Together they import most of the project, so only what is called is loaded; for
+ * the same reason a command's action imports for itself what neither help nor wrong options need.
+ */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  run: async () => withProfile((await import('../dwBox/command.ts')).runCommand()),
+  train: async () => withProfile((await import('../digits/command.ts')).trainCommand()),
+  evaluate: async () => withProfile((await import('../evaluate/command.ts')).evaluateCommand()),
+  parity: async () => withProfile((await import('../parity/command.ts')).parityCommand()),
+  landscape: async () => withProfile((await import('../landscape/command.ts')).landscapeCommand()),
+  quality: async () => (await import('../quality/command.ts')).qualityCommand(),
+  certify: async () => (await import('../certify/command.ts')).certifyCommand(),
+  inspect: async () => (await import('../inspect/command.ts')).inspectCommand(),
+  fuzz: async () => (await import('../fuzz/command.ts')).fuzzCommand(),
+  audit: async () => (await import('../audit/command.ts')).auditCommand(),
+  quirks: async () => (await import('../quirks/command.ts')).quirksCommand(),
+  'gpu:doctor': async () => (await import('../gpu/command.ts')).doctorCommand(),
+  bench: async () => (await import('../bench/command.ts')).benchCommand(),
+  bundle: async () => (await import('../bundle/command.ts')).bundleCommand(),
+}
+
+/** The loader of the command that the words call or want help for, all of them where they name none that there is. */
+const loadersFor = (program: Command, words: readonly string[]): (() => Promise<Command>)[] => {
+  const [first, second] = program.parseOptions([...words]).operands
+  const name = first === 'help' ? second : first
+  return name !== undefined && Object.hasOwn(commands, name) ? [commands[name]!] : Object.values(commands)
+}
 
 /** How a command is called from a checkout: nothing is installed, package.json has a script for each. A bundle has a launcher. */
 const usageOf = (command: Command): string => {
@@ -29,8 +43,11 @@ const usageOf = (command: Command): string => {
 /** commander says on one line what is wrong with an option, and for bad values what to give; where it says nothing of that, help does. */
 const withRemedy = (message: string): string => (message.includes('is invalid. ') ? message : message.replace(/\.?\n/, '; see --help\n'))
 
-/** The whole command line. Parsing throws instead of ending the process. */
-export const createProgram = (): Command => {
+/**
+ * The command line for these words, without the commands that they do not call. Parsing throws instead of ending the process,
+ * and so does this where the program's own options are wrong.
+ */
+export const createProgram = async (words: readonly string[]): Promise<Command> => {
   const program = new Command('dbp')
     .description('Robustness of diffusion-based purification, measured')
     .exitOverride()
@@ -42,22 +59,12 @@ export const createProgram = (): Command => {
       const { threads } = command.opts()
       if (threads !== undefined) process.env.DBP_THREADS = String(threads)
     })
-  for (const command of [
-    withProfile(runCommand()),
-    withProfile(trainCommand()),
-    withProfile(evaluateCommand()),
-    withProfile(parityCommand()),
-    withProfile(landscapeCommand()),
-    qualityCommand(),
-    certifyCommand(),
-    inspectCommand(),
-    fuzzCommand(),
-    auditCommand(),
-    quirksCommand(),
-    doctorCommand(),
-    benchCommand(),
-    bundleCommand(),
-  ])
+  for (const command of await Promise.all(loadersFor(program, words).map(load => load())))
     program.addCommand(command.copyInheritedSettings(program))
   return program
+}
+
+/** Obeys the words of a command line. */
+export const runProgram = async (words: readonly string[]): Promise<void> => {
+  await (await createProgram(words)).parseAsync(words, { from: 'user' })
 }

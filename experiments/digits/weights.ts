@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Classifier, EpsilonModel, Parameters } from '../../algorithms/models/types.ts'
 import { type Tensor, tensor } from '../../core/index.ts'
 import { FileError } from '../../core/io/fileError.ts'
@@ -12,9 +11,6 @@ import { encodeTensor } from '../../core/io/safetensors.ts'
 import { checkParameters, type ParameterShapes } from '../../core/nn/index.ts'
 import { UserError } from '../support/errors.ts'
 import { digitsClassifier, digitsUnet } from './networks.ts'
-
-/** The weights that come with the project; `npm run train -- --preset digits` makes them anew. */
-export const shippedWeights = fileURLToPath(new URL('./weights/', import.meta.url))
 
 /** What a classifier file holds: parameters and the running statistics of its normalisation. */
 export const classifierShapes: ParameterShapes = { ...digitsClassifier.parameterShapes(), ...digitsClassifier.bufferShapes() }

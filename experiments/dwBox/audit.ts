@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { shippedWeights } from '../digits/weights.ts'
+import { shippedWeights } from '../digits/shippedWeights.ts'
 import { renderReport } from '../report/html/index.ts'
 import type { Interrupt } from '../support/interrupt.ts'
 import { createProgress } from '../support/progress.ts'

@@ -2,15 +2,11 @@ import { Command } from 'commander'
 import { attackNames } from '../../algorithms/attacks/presets.ts'
 import { number } from '../cli/arguments.ts'
 import { commandLine } from '../cli/commandLine.ts'
-import { shippedWeights } from '../digits/weights.ts'
+import { shippedWeights } from '../digits/shippedWeights.ts'
 import { presentBackend } from '../gpu/presentBackend.ts'
 import { readings } from '../quirks/readings.ts'
-import { renderTable } from '../report/terminalTable.ts'
 import { watchInterrupt } from '../support/interrupt.ts'
-import { attackCounts } from './attackCounts.ts'
-import { runAudit } from './audit.ts'
 import { decidingOptions, withAttackOptions, withRunOptions } from './commandOptions.ts'
-import { makeFullWeights } from './fullWeights.ts'
 import { parseAuditOptions } from './options.ts'
 import { processNames } from './process.ts'
 
@@ -64,6 +60,7 @@ Examples:
       const folders: string[] = weights ?? [shippedWeights]
       const more: string[] = []
       if (settings.full) {
+        const { makeFullWeights } = await import('./fullWeights.ts')
         const interrupt = watchInterrupt({ resumeCommand: commandLine('start', { ...options, weights, out, id }, { paths }) })
         try {
           more.push(...(await makeFullWeights({ out, weights: folders, workers, quiet: silent, interrupt })))
@@ -71,6 +68,7 @@ Examples:
           interrupt.dispose()
         }
       }
+      const { runAudit } = await import('./audit.ts')
       const { results, folder } = await runAudit({
         options: settings,
         out,
@@ -85,6 +83,8 @@ Examples:
       const color = process.stdout.isTTY === true && !process.env.NO_COLOR
       if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`)
       else {
+        const { renderTable } = await import('../report/terminalTable.ts')
+        const { attackCounts } = await import('./attackCounts.ts')
         process.stdout.write(
           `${renderTable(results, { color, width: process.stdout.columns ?? 120, paths: { results: `${folder}/results.json`, report: `${folder}/report.html` } })}\n`,
         )

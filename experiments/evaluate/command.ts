@@ -1,22 +1,15 @@
 import { Command, Option } from 'commander'
-import { purifiedClassifier, undefended } from '../../algorithms/evaluation/defence.ts'
-import { useBackend } from '../../core/index.ts'
 import { number, wholeNumber } from '../cli/arguments.ts'
 import { DATASETS, type DatasetName } from '../data/datasets.ts'
 import type { Split } from '../data/imageFolder.ts'
-import { modelFolder } from '../fetch/modelFolder.ts'
 import { fetchDataset, remoteNames } from '../fetch/remoteDatasets.ts'
 import { presentBackend, type RunBackend, runBackends } from '../gpu/presentBackend.ts'
 import { UsageError } from '../support/errors.ts'
 import { createProgress, type ProgressOptions } from '../support/progress.ts'
 import { collectProvenance } from '../support/provenance.ts'
 import { architectureNames, architectureOf, type Normalisation } from './architectures.ts'
-import { checkFit, knownSides } from './checkFit.ts'
-import { evaluateClean } from './evaluateClean.ts'
 import { formatAccuracy } from './format.ts'
-import { loadWeights } from './loadWeights.ts'
-import { checkNormalisation, normalisedClassifier } from './normalised.ts'
-import { loadPurifier, type PurifierOptions } from './purifier.ts'
+import type { PurifierOptions } from './purifier.ts'
 
 interface Options extends Partial<PurifierOptions> {
   readonly arch: string
@@ -82,6 +75,12 @@ const evaluate = async (o: Options, command: Command): Promise<void> => {
   if (o.download && o.data.length > 0) throw new UsageError('--download and --data exclude each other', 'give one of them')
   const silent = Boolean(o.json || o.quiet)
   const fetching = { progress: (p: ProgressOptions) => createProgress({ ...p, silent: p.silent || silent }) }
+  const { purifiedClassifier, undefended } = await import('../../algorithms/evaluation/defence.ts')
+  const { useBackend } = await import('../../core/index.ts')
+  const { checkFit, knownSides } = await import('./checkFit.ts')
+  const { evaluateClean } = await import('./evaluateClean.ts')
+  const { loadWeights } = await import('./loadWeights.ts')
+  const { checkNormalisation, normalisedClassifier } = await import('./normalised.ts')
   const kind = DATASETS[o.dataset]
   checkFit({ ...o, sides: knownSides(o.dataset, o) })
   const { network, normalisation } = architectureOf(o.arch, { channels: kind.channels, classes: o.classes ?? kind.classes })
@@ -98,8 +97,10 @@ const evaluate = async (o: Options, command: Command): Promise<void> => {
     { ...(o.stateDict !== undefined && { stateDictKey: o.stateDict }), unknownClasses: o.wholeModule ? 'inert' : 'refuse' },
   )
   const classifier = normalisedClassifier(network, parameters, seen)
-  const model = wanted && (await modelFolder(wanted.purifier, fetching))
-  const defence = model ? purifiedClassifier(loadPurifier({ ...wanted, purifier: model.folder }, data), classifier) : undefended(classifier)
+  const model = wanted && (await (await import('../fetch/modelFolder.ts')).modelFolder(wanted.purifier, fetching))
+  const defence = model
+    ? purifiedClassifier((await import('./purifier.ts')).loadPurifier({ ...wanted, purifier: model.folder }, data), classifier)
+    : undefended(classifier)
   const progress = createProgress({ label: o.arch, total: data.count, unit: 'images', silent })
   try {
     const result = await evaluateClean(defence, data, {

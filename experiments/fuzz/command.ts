@@ -2,8 +2,7 @@ import { Command, Option } from 'commander'
 import { wholeNumber } from '../cli/arguments.ts'
 import { UserError } from '../support/errors.ts'
 import { createProgress } from '../support/progress.ts'
-import { FUZZ_FORMATS } from './formats.ts'
-import { superviseFormat } from './supervise.ts'
+import { fuzzFormatNames } from './formatNames.ts'
 import type { Tally } from './tally.ts'
 
 interface Options {
@@ -33,14 +32,15 @@ const replay = (name: string, index: number, seed: number): string =>
 export const fuzzCommand = (): Command =>
   new Command('fuzz')
     .description('read damaged files of every format: each must load or be refused in one line, soon and in bounded memory')
-    .addOption(new Option('--format <name>', 'only this format').choices(Object.keys(FUZZ_FORMATS)))
+    .addOption(new Option('--format <name>', 'only this format').choices(fuzzFormatNames))
     .option('--mutations <n>', 'damaged files per format', wholeNumber(1), 10_000)
     .option('--seed <n>', 'seed of the damage', wholeNumber(0), 0)
     .option('--first <n>', 'number of the first case, to see one again', wholeNumber(0), 0)
     .option('--json', 'print the counts as JSON')
     .addHelpText('after', '\nExamples:\n  npm run fuzz\n  npm run fuzz -- --format safetensors --mutations 1000 --seed 7')
     .action(async ({ format, mutations, seed, first, json }: Options) => {
-      const names = format ? [format] : Object.keys(FUZZ_FORMATS)
+      const { superviseFormat } = await import('./supervise.ts')
+      const names = format ? [format] : fuzzFormatNames
       const tallies: Record<string, Tally> = {}
       for (const name of names) {
         const progress = createProgress({ label: name, total: mutations, unit: 'files', silent: Boolean(json) })

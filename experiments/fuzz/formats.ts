@@ -18,6 +18,7 @@ import { loadMnist } from '../data/mnist.ts'
 import { tarFile } from '../data/tar.ts'
 import { loadDiffusersFolder } from '../evaluate/diffusersFolder.ts'
 import { guessNetwork } from '../inspect/guess.ts'
+import type { FuzzFormatName } from './formatNames.ts'
 
 /** A file format: valid files to damage, and what reads them. */
 export interface FuzzFormat {
@@ -138,4 +139,4 @@ export const FUZZ_FORMATS: Readonly<Record<string, FuzzFormat>> = {
   png: { seeds: () => [picture()], read: path => decodeImage(readFileBytes(path), path) },
   jpeg: { seeds: shipped('colours.jpg'), read: path => decodeImage(readFileBytes(path), path) },
   tar: { seeds: () => [tar('wanted.bin', bytesOf(700))], read: path => tarFile(readFileBytes(path), 'wanted.bin', path) },
-}
+} satisfies Readonly<Record<FuzzFormatName, FuzzFormat>>

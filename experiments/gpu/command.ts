@@ -1,6 +1,5 @@
 import { Command } from 'commander'
 import { UserError } from '../support/errors.ts'
-import { doctor, formatDoctor } from './doctor.ts'
 
 /** `gpu:doctor`: what the gpu backend finds on this machine; an error after the report when an op is wrong. */
 export const doctorCommand = (): Command =>
@@ -10,6 +9,7 @@ export const doctorCommand = (): Command =>
     .option('--quick', 'one case per op, no rates, and no tiles')
     .option('--tiles', 'measure tiles of products although it takes long: with --quick, or on an adapter that computes on the processor')
     .action(async ({ json, quick = false, tiles = false }: { json?: boolean; quick?: boolean; tiles?: boolean }) => {
+      const { doctor, formatDoctor } = await import('./doctor.ts')
       const report = await doctor({ quick, tiles })
       process.stdout.write(`${json ? JSON.stringify(report, null, 2) : formatDoctor(report)}\n`)
       if (report.ok) return

@@ -1,7 +1,4 @@
 import { Command } from 'commander'
-import { inspectCheckpoint } from '../../core/io/checkpointFile.ts'
-import { checkStateDictOption } from '../support/stateDictOption.ts'
-import { formatInspection, inspection } from './inspection.ts'
 
 interface Options {
   readonly json?: boolean
@@ -17,7 +14,10 @@ export const inspectCommand = (): Command =>
     .option('--json', 'print the answer as JSON')
     .option('--inert', 'keep objects of unknown classes as inert data (unknownClasses "inert"), as files of whole modules need')
     .option('--state-dict <keys>', 'where the state dict lies in a PyTorch file, as keys joined by dots (stateDictKey)')
-    .action((file: string, { json, inert, stateDict }: Options) => {
+    .action(async (file: string, { json, inert, stateDict }: Options) => {
+      const { inspectCheckpoint } = await import('../../core/io/checkpointFile.ts')
+      const { checkStateDictOption } = await import('../support/stateDictOption.ts')
+      const { formatInspection, inspection } = await import('./inspection.ts')
       const summary = inspectCheckpoint(file, { unknownClasses: inert ? 'inert' : 'refuse', stateDictKey: stateDict })
       checkStateDictOption(file, summary.format, stateDict)
       const answer = inspection(file, summary)

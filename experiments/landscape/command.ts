@@ -5,7 +5,6 @@ import { decidingOptions, withAttackOptions, withRunOptions } from '../dwBox/com
 import { processNames } from '../dwBox/process.ts'
 import { presentBackend } from '../gpu/presentBackend.ts'
 import { watchInterrupt } from '../support/interrupt.ts'
-import { explore } from './explore.ts'
 import { parseLandscapeOptions } from './options.ts'
 import { summaryText } from './summaryText.ts'
 
@@ -37,6 +36,7 @@ Examples:
       const { workers, weights, out, id, json, quiet, ...options } = given
       const paths = ['weights', 'out']
       const asked = parseLandscapeOptions(options)
+      const { explore } = await import('./explore.ts')
       const { results, folder } = await explore({
         options: { ...asked, backend: await presentBackend(asked.backend) },
         out,

@@ -1,4 +1,4 @@
-import { shippedWeights } from '../digits/weights.ts'
+import { shippedWeights } from '../digits/shippedWeights.ts'
 import { checkWeights } from '../dwBox/checkWeights.ts'
 import { purifiersOf } from '../dwBox/plan.ts'
 import { runPool } from '../dwBox/pool.ts'

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { splitDigits } from '../data/digits.ts'
 import { auditOptions, parseAuditOptions, parseOptions } from '../dwBox/options.ts'
 import { planRows, type RowSpec, type Unit } from '../dwBox/plan.ts'
+import { evaluationsPerGradient } from './work.ts'
 
 /** Where the loss of a landscape is taken. */
 export interface LandscapeGrid {
@@ -50,9 +51,6 @@ export const rowOf = (o: LandscapeOptions): RowSpec => {
   const rows = planRows(parseAuditOptions(shared))
   return rows.find(({ id }) => id === `${o.process ?? 'ddpm'}-${model}`)!
 }
-
-/** Evaluations of the defence that a gradient costs. */
-export const evaluationsPerGradient = 3
 
 /** One unit of work per image: its attacks, and the surfaces of three planes with known and with averaged noise. */
 export const planLandscape = (o: LandscapeOptions): Unit[] => {

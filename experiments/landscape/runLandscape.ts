@@ -8,8 +8,8 @@ import type { Networks } from '../dwBox/defence.ts'
 import { followAttacks, usualAttacks } from '../dwBox/followAttacks.ts'
 import type { Unit } from '../dwBox/plan.ts'
 import { batchOf, type OnWork } from '../dwBox/runUnit.ts'
-import { evaluationsPerGradient } from './options.ts'
 import type { AxisName, ImageLandscape, Noise, Surface } from './results.ts'
+import { evaluationsPerGradient } from './work.ts'
 
 /** The planes of a landscape. Attacks are drawn in the first. */
 export const planes: readonly (readonly [AxisName, AxisName])[] = [

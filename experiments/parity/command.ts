@@ -2,7 +2,6 @@ import { Command, Option } from 'commander'
 import { presentBackend, type RunBackend, runBackends } from '../gpu/presentBackend.ts'
 import { UserError } from '../support/errors.ts'
 import { formatReport } from './format.ts'
-import { parity } from './parity.ts'
 
 /** `parity <folder>`: the table of differences; an error after it when one is beyond its bound. */
 export const parityCommand = (): Command =>
@@ -20,6 +19,7 @@ Examples:
   npm run parity -- spec/golden --backend gpu --json     on the best mode of the gpu present, as JSON`,
     )
     .action(async (folder: string, { backend, json }: { backend: RunBackend; json?: boolean }) => {
+      const { parity } = await import('./parity.ts')
       const report = await parity(folder, { backend: await presentBackend(backend) })
       if (report.rows.length + report.loaded.length + report.missing.length === 0)
         throw new UserError(

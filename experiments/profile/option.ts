@@ -1,8 +1,5 @@
 import type { Command } from 'commander'
-import { chromeTrace } from '../../core/backends/profile/chromeTrace.ts'
 import { type OutputFile, outputFile } from '../support/outputFile.ts'
-import { startProfiling, stopProfiling } from './session.ts'
-import { profileTable } from './table.ts'
 
 const DEFAULT_FILE = 'runs/trace.json'
 
@@ -19,16 +16,20 @@ export const withProfile = (command: Command): Command => {
       '--profile [file]',
       `measure every op: a table at the end, and a trace for chrome://tracing or ui.perfetto.dev in the file (default: ${DEFAULT_FILE})`,
     )
-    .hook('preAction', () => {
+    .hook('preAction', async () => {
       const options = command.opts<{ profile?: string | true }>()
       if (options.profile === undefined) return
       if (options.profile !== true) path = options.profile
       trace = outputFile(path, '--profile')
       delete options.profile
+      const { startProfiling } = await import('./session.ts')
       startProfiling()
     })
-    .hook('postAction', () => {
+    .hook('postAction', async () => {
       if (!trace) return
+      const { stopProfiling } = await import('./session.ts')
+      const { chromeTrace } = await import('../../core/backends/profile/chromeTrace.ts')
+      const { profileTable } = await import('./table.ts')
       const profiles = stopProfiling()
       trace.write(chromeTrace(profiles))
       const leftOut = profiles.reduce((sum, profile) => sum + profile.eventsLeftOut, 0)

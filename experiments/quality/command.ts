@@ -1,19 +1,9 @@
 import { Command, Option } from 'commander'
-import { paperTimesteps } from '../../algorithms/purification/timesteps.ts'
-import { useBackend } from '../../core/index.ts'
 import { number, wholeNumber } from '../cli/arguments.ts'
-import { findWeights, shippedWeights } from '../digits/weights.ts'
-import { checkWeights } from '../dwBox/checkWeights.ts'
-import { processNames, processSteps } from '../dwBox/process.ts'
-import { batchOf } from '../dwBox/runUnit.ts'
+import { shippedWeights } from '../digits/shippedWeights.ts'
 import { presentBackend, type RunBackend, runBackends } from '../gpu/presentBackend.ts'
 import { UsageError } from '../support/errors.ts'
-import { createProgress } from '../support/progress.ts'
 import { collectProvenance } from '../support/provenance.ts'
-import { purificationCosts } from './cost.ts'
-import { inceptionExtractor } from './extractors.ts'
-import { formatQuality } from './format.ts'
-import { measureQuality } from './quality.ts'
 
 interface Options {
   readonly models: string[]
@@ -34,8 +24,10 @@ interface Options {
 const timedImages = 32
 
 /** @throws UsageError when the steps do not fit, before any work */
-const checkOptions = ({ images, tStar, steps, sampleSteps }: Options): void => {
+const checkOptions = async ({ images, tStar, steps, sampleSteps }: Options): Promise<void> => {
   if (images > 500) throw new UsageError(`--images is ${images}`, 'use at most 500, the number of test digits')
+  const { paperTimesteps } = await import('../../algorithms/purification/timesteps.ts')
+  const { processNames, processSteps } = await import('../dwBox/process.ts')
   try {
     for (const reverse of processNames) processSteps({ reverse, tStar, reverseSteps: steps })
     paperTimesteps({ tStar: 1, steps: sampleSteps })
@@ -45,11 +37,20 @@ const checkOptions = ({ images, tStar, steps, sampleSteps }: Options): void => {
 }
 
 const run = async ({ json, quiet, ...o }: Options): Promise<void> => {
-  checkOptions(o)
+  await checkOptions(o)
   const backend = await presentBackend(o.backend)
+  const { useBackend } = await import('../../core/index.ts')
+  const { findWeights } = await import('../digits/weights.ts')
+  const { checkWeights } = await import('../dwBox/checkWeights.ts')
+  const { processNames } = await import('../dwBox/process.ts')
+  const { batchOf } = await import('../dwBox/runUnit.ts')
+  const { createProgress } = await import('../support/progress.ts')
+  const { purificationCosts } = await import('./cost.ts')
+  const { formatQuality } = await import('./format.ts')
+  const { measureQuality } = await import('./quality.ts')
   checkWeights(o.weights, o.models)
   await useBackend(backend)
-  const extractor = o.inception === undefined ? undefined : inceptionExtractor(o.inception)
+  const extractor = o.inception === undefined ? undefined : (await import('./extractors.ts')).inceptionExtractor(o.inception)
   const progress = createProgress({
     label: 'quality',
     total: 2 * o.models.length * o.images,

@@ -1,19 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { useBackend } from '../../core/index.ts'
-import { digitsUnet } from '../digits/networks.ts'
-import { classifierOf, classifierShapes, findWeights, loadParameters, shippedWeights } from '../digits/weights.ts'
-import { watchInterrupt } from '../support/interrupt.ts'
-import { createProgress } from '../support/progress.ts'
+import { shippedWeights } from '../digits/shippedWeights.ts'
 import { collectProvenance } from '../support/provenance.ts'
-import { openRun } from '../support/runStore.ts'
 import { armSettings, arms } from './arms.ts'
-import { type ArmOutcome, measureArm } from './measureArm.ts'
+import type { ArmOutcome } from './measureArm.ts'
 import { committedResults } from './measured.ts'
 import type { QuirkResults } from './results.ts'
-import { measureTies } from './ties.ts'
-import { shortSteps, shortTrainings, trainShort } from './trainings.ts'
 
 const runId = 'quirks'
 
@@ -33,6 +26,15 @@ Examples:
   npm run quirks -- --out build    runs in another folder`,
     )
     .action(async ({ out, write = false, quiet = false }: { out: string; write?: boolean; quiet?: boolean }) => {
+      const { useBackend } = await import('../../core/index.ts')
+      const { digitsUnet } = await import('../digits/networks.ts')
+      const { classifierOf, classifierShapes, findWeights, loadParameters } = await import('../digits/weights.ts')
+      const { watchInterrupt } = await import('../support/interrupt.ts')
+      const { createProgress } = await import('../support/progress.ts')
+      const { openRun } = await import('../support/runStore.ts')
+      const { measureArm } = await import('./measureArm.ts')
+      const { measureTies } = await import('./ties.ts')
+      const { shortSteps, shortTrainings, trainShort } = await import('./trainings.ts')
       const command = `npm run quirks${write ? ' -- --write' : ''}`
       const store = openRun({ root: out, id: runId, options: { ...armSettings, shortSteps, arms: arms as object[] } })
       const interrupt = watchInterrupt({ resumeCommand: command })

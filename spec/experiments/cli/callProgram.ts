@@ -1,5 +1,5 @@
 import { vi } from 'vitest'
-import { createProgram } from '../../../experiments/cli/program.ts'
+import { runProgram } from '../../../experiments/cli/program.ts'
 import { describeFailure } from '../../../experiments/support/errors.ts'
 
 /** Runs a command line in this process and tells what a shell would see of it. */
@@ -12,7 +12,7 @@ export const callProgram = async (...args: string[]): Promise<{ code: number; st
     }),
   )
   try {
-    await createProgram().parseAsync(args, { from: 'user' })
+    await runProgram(args)
     return { code: 0, ...written }
   } catch (error) {
     const { text, exitCode } = describeFailure(error)

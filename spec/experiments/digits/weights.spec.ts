@@ -8,14 +8,8 @@ import { FileError } from '../../../core/io/fileError.ts'
 import { loadSafetensors, saveSafetensors } from '../../../core/io/files.ts'
 import { key } from '../../../core/random/key.ts'
 import { digitsClassifier, digitsUnet } from '../../../experiments/digits/networks.ts'
-import {
-  classifierShapes,
-  findWeights,
-  loadParameters,
-  readWeights,
-  saveParameters,
-  shippedWeights,
-} from '../../../experiments/digits/weights.ts'
+import { shippedWeights } from '../../../experiments/digits/shippedWeights.ts'
+import { classifierShapes, findWeights, loadParameters, readWeights, saveParameters } from '../../../experiments/digits/weights.ts'
 import { runs } from '../../support/replay.ts'
 
 let folder: string

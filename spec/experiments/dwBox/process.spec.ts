@@ -4,7 +4,7 @@ import { paperVpSde, vpsdeMarginal } from '../../../algorithms/diffusion/vpsde.t
 import { isStochastic } from '../../../algorithms/purification/anyPurifier.ts'
 import { createDraws } from '../../../algorithms/randomness/draws.ts'
 import { grad, type Tensor, useBackend } from '../../../core/index.ts'
-import { shippedWeights } from '../../../experiments/digits/weights.ts'
+import { shippedWeights } from '../../../experiments/digits/shippedWeights.ts'
 import { attackViewOf } from '../../../experiments/dwBox/attackView.ts'
 import { loadNetworks } from '../../../experiments/dwBox/defence.ts'
 import { parseAuditOptions } from '../../../experiments/dwBox/options.ts'
