@@ -13,6 +13,7 @@ import { createDraws } from '../../../algorithms/randomness/draws.ts'
 import { type Tensor, tensor, useBackend } from '../../../core/index.ts'
 import { loadSafetensors, saveSafetensors } from '../../../core/io/files.ts'
 import { loadDigits, splitDigits } from '../../../experiments/data/digits.ts'
+import { imagesAt } from '../../../experiments/data/imagesAt.ts'
 import { formatAccuracy } from '../../../experiments/evaluate/format.ts'
 import { callProgram } from '../cli/callProgram.ts'
 import { classifier, saveClassifier, saveDiffusersFolder, unet } from './checkpoints.ts'
@@ -41,15 +42,7 @@ const reported = async (...args: string[]) => {
 }
 
 const ids = (split: 'test' | 'train' = 'test'): number[] => [...splitDigits()[split].subarray(0, COUNT)]
-
-/** The first digits of a split. */
-const images = (split?: 'test' | 'train'): Tensor => {
-  const all = loadDigits().images
-  return tensor(
-    ids(split).flatMap(id => [...all.subarray(64 * id, 64 * id + 64)]),
-    [COUNT, 1, 8, 8],
-  )
-}
+const images = (split?: 'test' | 'train'): Tensor => tensor(imagesAt(loadDigits(), ids(split)).images, [COUNT, 1, 8, 8])
 
 const classesOf = (x: Tensor): number[] => {
   const logits = Array.from(classifier.apply(parameters, x).logits.dataSync())
