@@ -36,7 +36,7 @@ const isAlive = (pid: number): boolean => {
 }
 
 const work = { kind: 'matmul', size: 4 } as const
-const options = { rounds: 3, leastMs: 1, limitMs: 5000 }
+const options = { rounds: 3, leastMs: 1, limitMs: 5000, restMs: 0 }
 
 describe('createClient', () => {
   it('should start the contestant when first asked, and again after it ended', async () => {
@@ -125,6 +125,13 @@ describe('measure', () => {
     const [measurement] = await measure(work, [late], { ...options, limitMs: 500, onTurn: ({ name }) => turns.push(name) })
     expect(turns).toHaveLength(4)
     expect(measurement).toMatchObject({ samples: [{ cpuMs: 1 }], missing: undefined })
+  })
+
+  it('should rest before each sample, which nobody is charged for', async () => {
+    const start = performance.now()
+    const [measurement] = await measure(work, [entrant('a')], { ...options, limitMs: 250, restMs: 100 })
+    expect(performance.now() - start).toBeGreaterThan(290)
+    expect(measurement!.samples).toHaveLength(3)
   })
 
   it('should not count preparation as time used up', async () => {
