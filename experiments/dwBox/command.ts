@@ -1,11 +1,7 @@
 import { Command } from 'commander'
 import { attackNames } from '../../algorithms/attacks/presets.ts'
 import { number } from '../cli/arguments.ts'
-import { commandLine } from '../cli/commandLine.ts'
-import { shippedWeights } from '../digits/shippedWeights.ts'
-import { presentBackend } from '../gpu/presentBackend.ts'
 import { readings } from '../quirks/readings.ts'
-import { watchInterrupt } from '../support/interrupt.ts'
 import { decidingOptions, withAttackOptions, withRunOptions } from './commandOptions.ts'
 import { parseAuditOptions } from './options.ts'
 import { processNames } from './process.ts'
@@ -53,42 +49,8 @@ Examples:
     )
     .action(async given => {
       const { workers, weights, out, id, json, quiet, ...options } = given
-      const paths = ['weights', 'out']
-      const silent = quiet || json
-      const asked = parseAuditOptions({ ...(options.full && fullDefaults), ...options })
-      const settings = { ...asked, backend: await presentBackend(asked.backend) }
-      const folders: string[] = weights ?? [shippedWeights]
-      const more: string[] = []
-      if (settings.full) {
-        const { makeFullWeights } = await import('./fullWeights.ts')
-        const interrupt = watchInterrupt({ resumeCommand: commandLine('start', { ...options, weights, out, id }, { paths }) })
-        try {
-          more.push(...(await makeFullWeights({ out, weights: folders, workers, quiet: silent, interrupt })))
-        } finally {
-          interrupt.dispose()
-        }
-      }
-      const { runAudit } = await import('./audit.ts')
-      const { results, folder } = await runAudit({
-        options: settings,
-        out,
-        id,
-        workers,
-        quiet: silent,
-        weights: [...folders, ...more],
-        command: commandLine('start', { ...options, weights }, { paths }),
-        resumeCommand: runId => commandLine('start', { ...options, weights, out, id: runId }, { paths }),
-        interrupt: resumeCommand => watchInterrupt({ resumeCommand }),
-      })
-      const color = process.stdout.isTTY === true && !process.env.NO_COLOR
-      if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`)
-      else {
-        const { renderTable } = await import('../report/terminalTable.ts')
-        const { attackCounts } = await import('./attackCounts.ts')
-        process.stdout.write(
-          `${renderTable(results, { color, width: process.stdout.columns ?? 120, paths: { results: `${folder}/results.json`, report: `${folder}/report.html` } })}\n`,
-        )
-        for (const line of attackCounts(results)) process.stdout.write(`${line}\n`)
-      }
+      const settings = parseAuditOptions({ ...(options.full && fullDefaults), ...options })
+      const { runDwBox } = await import('./runDwBox.ts')
+      await runDwBox(settings, { workers, weights, out, id, json, quiet, given: options })
     })
 }

@@ -1,37 +1,12 @@
 import { Command, Option } from 'commander'
 import { number, wholeNumber } from '../cli/arguments.ts'
-import { DATASETS, type DatasetName } from '../data/datasets.ts'
-import type { Split } from '../data/imageFolder.ts'
-import { fetchDataset, remoteNames } from '../fetch/remoteDatasets.ts'
-import { presentBackend, type RunBackend, runBackends } from '../gpu/presentBackend.ts'
+import { DATASETS } from '../data/datasets.ts'
+import { remoteNames } from '../fetch/remoteDatasets.ts'
+import { runBackends } from '../gpu/presentBackend.ts'
 import { UsageError } from '../support/errors.ts'
-import { createProgress, type ProgressOptions } from '../support/progress.ts'
-import { collectProvenance } from '../support/provenance.ts'
-import { architectureNames, architectureOf, type Normalisation } from './architectures.ts'
-import { formatAccuracy } from './format.ts'
+import { architectureNames } from './architectures.ts'
 import type { PurifierOptions } from './purifier.ts'
-
-interface Options extends Partial<PurifierOptions> {
-  readonly arch: string
-  readonly checkpoint: string
-  readonly dataset: DatasetName
-  readonly data: readonly string[]
-  readonly download?: boolean
-  readonly classes?: number
-  readonly stateDict?: string
-  readonly wholeModule?: boolean
-  readonly split: Split
-  readonly resize?: number
-  readonly crop?: number
-  readonly limit?: number
-  readonly batch: number
-  readonly mean?: readonly number[]
-  readonly std?: readonly number[]
-  readonly seed: number
-  readonly backend: RunBackend
-  readonly json?: boolean
-  readonly quiet?: boolean
-}
+import type { EvaluateOptions } from './runEvaluate.ts'
 
 /** Options that say nothing without a purifier. */
 const PURIFYING: readonly string[] = ['tStar', 'steps', 'variance']
@@ -39,7 +14,7 @@ const PURIFYING: readonly string[] = ['tStar', 'steps', 'variance']
 const numbers = (text: string, before: readonly number[] = []): number[] => [...before, number(text)]
 
 /** The purifier options if one is wanted. @throws UsageError when only a part of them is given */
-const purifierOptions = (o: Options, command: Command): PurifierOptions | null => {
+const purifierOptions = (o: EvaluateOptions, command: Command): PurifierOptions | null => {
   const unused = command.options.find(
     option => PURIFYING.includes(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === 'cli',
   )
@@ -48,76 +23,7 @@ const purifierOptions = (o: Options, command: Command): PurifierOptions | null =
   if (o.purify !== undefined && o.purifier === undefined)
     throw new UsageError(`--purify ${o.purify} has no model`, 'name its folder, or its name on the hub, with --purifier')
   if (o.purifier !== undefined && o.purify === undefined) throw new UsageError('--purifier is given without --purify', 'add --purify ddpm')
-  return o.purify === undefined ? null : (o as Options & PurifierOptions)
-}
-
-/** The options that decide the result. */
-const reported = (
-  { json, quiet, purify, purifier, tStar, steps, variance, seed, ...rest }: Options,
-  seen: Normalisation,
-  purifierCommit?: string,
-): object => ({
-  ...rest,
-  ...seen,
-  ...(purify !== undefined && {
-    purify,
-    purifier,
-    ...(purifierCommit !== undefined && { purifierCommit }),
-    tStar,
-    steps,
-    seed,
-    ...(purify === 'ddpm' && { variance }),
-  }),
-})
-
-const evaluate = async (o: Options, command: Command): Promise<void> => {
-  const wanted = purifierOptions(o, command)
-  if (o.download && o.data.length > 0) throw new UsageError('--download and --data exclude each other', 'give one of them')
-  const silent = Boolean(o.json || o.quiet)
-  const fetching = { progress: (p: ProgressOptions) => createProgress({ ...p, silent: p.silent || silent }) }
-  const { purifiedClassifier, undefended } = await import('../../algorithms/evaluation/defence.ts')
-  const { useBackend } = await import('../../core/index.ts')
-  const { checkFit, knownSides } = await import('./checkFit.ts')
-  const { evaluateClean } = await import('./evaluateClean.ts')
-  const { loadWeights } = await import('./loadWeights.ts')
-  const { checkNormalisation, normalisedClassifier } = await import('./normalised.ts')
-  const kind = DATASETS[o.dataset]
-  checkFit({ ...o, sides: knownSides(o.dataset, o) })
-  const { network, normalisation } = architectureOf(o.arch, { channels: kind.channels, classes: o.classes ?? kind.classes })
-  const seen = { mean: o.mean ?? normalisation.mean, std: o.std ?? normalisation.std }
-  checkNormalisation(seen, kind.channels)
-  const backend = await presentBackend(o.backend)
-  await useBackend(backend)
-  const paths = o.download ? await fetchDataset(o.dataset, { ...fetching, split: o.split }) : o.data
-  const data = await kind.load({ paths, limit: o.limit, split: o.split, resize: o.resize, crop: o.crop })
-  checkFit({ ...o, sides: data.shape.slice(1) })
-  const parameters = loadWeights(
-    o.checkpoint,
-    { ...network.parameterShapes(), ...network.bufferShapes() },
-    { ...(o.stateDict !== undefined && { stateDictKey: o.stateDict }), unknownClasses: o.wholeModule ? 'inert' : 'refuse' },
-  )
-  const classifier = normalisedClassifier(network, parameters, seen)
-  const model = wanted && (await (await import('../fetch/modelFolder.ts')).modelFolder(wanted.purifier, fetching))
-  const defence = model
-    ? purifiedClassifier((await import('./purifier.ts')).loadPurifier({ ...wanted, purifier: model.folder }, data), classifier)
-    : undefended(classifier)
-  const progress = createProgress({ label: o.arch, total: data.count, unit: 'images', silent })
-  try {
-    const result = await evaluateClean(defence, data, {
-      batch: o.batch,
-      seed: o.seed,
-      onBatch: (images, accuracy) => progress.advance(images, `accuracy ${(100 * accuracy).toFixed(1)} %`),
-    })
-    progress.finish()
-    const report = {
-      ...result,
-      options: reported(o, seen, model?.commit),
-      provenance: collectProvenance({ seed: o.seed, backend }),
-    }
-    process.stdout.write(o.json ? `${JSON.stringify(report, null, 2)}\n` : formatAccuracy(result, { ...o, purifier: wanted }))
-  } finally {
-    progress.stop()
-  }
+  return o.purify === undefined ? null : (o as EvaluateOptions & PurifierOptions)
 }
 
 /** `evaluate`: the accuracy of a published classifier, with or without a purifier in front. */
@@ -166,4 +72,7 @@ Examples:
   npm run evaluate -- --arch resnet18 --checkpoint ckpt.pth --data test_batch.bin --limit 1000 --json
   npm run evaluate -- --arch wrn-28-10 --checkpoint wrn.pt --data test_batch.bin --purify ddpm --purifier google/ddpm-cifar10-32 --steps 10`,
     )
-    .action(evaluate)
+    .action(async (o: EvaluateOptions, command: Command) => {
+      const purifier = purifierOptions(o, command)
+      await (await import('./runEvaluate.ts')).runEvaluate(o, purifier)
+    })

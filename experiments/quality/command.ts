@@ -1,80 +1,8 @@
 import { Command, Option } from 'commander'
 import { number, wholeNumber } from '../cli/arguments.ts'
 import { shippedWeights } from '../digits/shippedWeights.ts'
-import { presentBackend, type RunBackend, runBackends } from '../gpu/presentBackend.ts'
-import { UsageError } from '../support/errors.ts'
-import { collectProvenance } from '../support/provenance.ts'
-
-interface Options {
-  readonly models: string[]
-  readonly weights: string[]
-  readonly images: number
-  readonly tStar: number
-  readonly steps: number
-  readonly sampler: 'ddpm' | 'ddim'
-  readonly sampleSteps: number
-  readonly inception?: string
-  readonly seed: number
-  readonly backend: RunBackend
-  readonly json?: boolean
-  readonly quiet?: boolean
-}
-
-/** Images on which processor time is measured. */
-const timedImages = 32
-
-/** @throws UsageError when the steps do not fit, before any work */
-const checkOptions = async ({ images, tStar, steps, sampleSteps }: Options): Promise<void> => {
-  if (images > 500) throw new UsageError(`--images is ${images}`, 'use at most 500, the number of test digits')
-  const { paperTimesteps } = await import('../../algorithms/purification/timesteps.ts')
-  const { processNames, processSteps } = await import('../dwBox/process.ts')
-  try {
-    for (const reverse of processNames) processSteps({ reverse, tStar, reverseSteps: steps })
-    paperTimesteps({ tStar: 1, steps: sampleSteps })
-  } catch (cause) {
-    throw new UsageError((cause as Error).message, 'see npm run quality -- --help')
-  }
-}
-
-const run = async ({ json, quiet, ...o }: Options): Promise<void> => {
-  await checkOptions(o)
-  const backend = await presentBackend(o.backend)
-  const { useBackend } = await import('../../core/index.ts')
-  const { findWeights } = await import('../digits/weights.ts')
-  const { checkWeights } = await import('../dwBox/checkWeights.ts')
-  const { processNames } = await import('../dwBox/process.ts')
-  const { batchOf } = await import('../dwBox/runUnit.ts')
-  const { createProgress } = await import('../support/progress.ts')
-  const { purificationCosts } = await import('./cost.ts')
-  const { formatQuality } = await import('./format.ts')
-  const { measureQuality } = await import('./quality.ts')
-  checkWeights(o.weights, o.models)
-  await useBackend(backend)
-  const extractor = o.inception === undefined ? undefined : (await import('./extractors.ts')).inceptionExtractor(o.inception)
-  const progress = createProgress({
-    label: 'quality',
-    total: 2 * o.models.length * o.images,
-    unit: 'images',
-    silent: Boolean(json || quiet),
-  })
-  try {
-    const rows = await measureQuality({
-      ...o,
-      ...(extractor && { extractor }),
-      folders: o.weights,
-      onImages: (images, note) => progress.advance(images, note),
-    })
-    const { images } = batchOf(Array.from({ length: timedImages }, (_, i) => i))
-    const processes = processNames.map(reverse => ({ reverse, tStar: o.tStar, reverseSteps: o.steps }))
-    const costs = await purificationCosts(findWeights(o.weights, o.models[0]!), processes, images)
-    images.dispose()
-    progress.finish()
-    const report = { rows, costs, options: o, provenance: collectProvenance({ seed: o.seed, backend }) }
-    process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : formatQuality(rows, costs))
-  } finally {
-    progress.stop()
-  }
-}
+import { runBackends } from '../gpu/presentBackend.ts'
+import type { QualityOptions } from './runQuality.ts'
 
 /** `quality`: how good purified and sampled images are, and what purification costs. */
 export const qualityCommand = (): Command =>
@@ -106,4 +34,4 @@ Examples:
   npm run quality -- --models vanilla addt-scaled linf --weights experiments/digits/weights runs/train-digits   linf by train --only linf
   npm run quality -- --sampler ddpm --sample-steps 1000 --images 200 --json`,
     )
-    .action(run)
+    .action(async (options: QualityOptions) => (await import('./runQuality.ts')).runQuality(options))
