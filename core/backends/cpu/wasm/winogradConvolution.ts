@@ -1,5 +1,5 @@
 import type { Heap } from '../heap.ts'
-import { divide, onThreads } from '../threads/onThreads.ts'
+import { divide, onThreads, type Share } from '../threads/onThreads.ts'
 import type { ConvOperands } from './convDirect.ts'
 import { carve, put } from './convScratch.ts'
 import type { Linked } from './link.ts'
@@ -36,41 +36,52 @@ interface Place {
   readonly own: number
 }
 
+/** Units of work. */
+type Range = Pick<Share, 'first' | 'end'>
+
 const groupsOf = ({ tiles }: TileBlock): number => Math.ceil(tiles / 4)
 
+/** Some channels, and where their transformed filters or tiles lie or come to lie. */
+interface Channels {
+  readonly first: number
+  readonly count: number
+  readonly at: number
+}
+
 /** In the adjoint a block's filters lie scattered over all of them, which memory gives slowly: they are brought together first. */
-const gatherFilters = (wasm: Linked, { layout, operands, gathered }: Call, first: number, count: number): void => {
+const gatherFilters = (wasm: Linked, { layout, operands, gathered }: Call, { first, end }: Range): void => {
   const { channels, size } = layout
   const { sources, results } = size
   const [from, to] = [operands.weight + 36 * results * first, gathered + 36 * channels * first]
-  wasm.copyPlanes(to, from, count, results / channels, 9 * channels, 36 * channels * sources, 36 * channels)
+  wasm.copyPlanes(to, from, end - first, results / channels, 9 * channels, 36 * channels * sources, 36 * channels)
 }
 
-/** Transforms the filters of `count` result channels from `first` on. */
-const transformFilters = (wasm: Linked, call: Call, to: number, first: number, count: number, scratch: number): void => {
+/** Transforms the filters of some result channels. */
+const transformFilters = (wasm: Linked, call: Call, { first, count, at }: Channels, { scratch }: Place): void => {
   const { layout, operands, adjoint, gathered } = call
-  const { sources, results } = layout.size
-  if (!adjoint) {
-    wasm.filterForward(to, operands.weight + 36 * sources * first, count, sources, 36 * sources, 36, layout.filterPitch, scratch)
-  } else if (gathered) {
-    wasm.filterFlipped(to, gathered + 36 * sources * first, count, sources, 36, 36 * layout.channels, layout.filterPitch, scratch)
-  } else wasm.filterFlipped(to, operands.weight + 36 * first, count, sources, 36, 36 * results, layout.filterPitch, scratch)
+  const { filterPitch, channels, size } = layout
+  const { sources, results } = size
+  if (!adjoint) wasm.filterForward(at, operands.weight + 36 * sources * first, count, sources, 36 * sources, 36, filterPitch, scratch)
+  else {
+    const [from, column] = gathered ? [gathered + 36 * sources * first, 36 * channels] : [operands.weight + 36 * first, 36 * results]
+    wasm.filterFlipped(at, from, count, sources, 36, column, filterPitch, scratch)
+  }
 }
 
-/** Transforms the tiles of `count` source channels from `first` on. */
-const transformTiles = (wasm: Linked, call: Call, block: TileBlock, tiles: number, first: number, count: number, scratch: number): void => {
-  const { sources, height, width } = call.layout.size
+/** Transforms a block's tiles of some source channels. */
+const transformTiles = (wasm: Linked, call: Call, block: TileBlock, { first, count, at }: Channels, { scratch }: Place): void => {
+  const { size, sourcePitch } = call.layout
+  const { sources, height, width } = size
   const plane = 4 * height * width
   const from = call.source + (block.firstImage * sources + first) * plane
   const table = (block.rest ? call.inputsRest : call.inputs) + block.firstTile * inputTableInts
-  const { sourcePitch } = call.layout
-  wasm.tileInput(tiles + 32 * first, from, table, groupsOf(block), count, 32, plane, 32 * sources, sourcePitch, 4 * width, scratch)
+  wasm.tileInput(at + 32 * first, from, table, groupsOf(block), count, 32, plane, 32 * sources, sourcePitch, 4 * width, scratch)
 }
 
-/** Result channels `first` to `first + count` of a block from its transformed tiles `b` and the channels' filters `a`. */
-const multiply = (wasm: Linked, call: Call, block: TileBlock, a: number, b: number, first: number, count: number, place: Place): void => {
+/** Some result channels of a block, from its transformed tiles at `b` and the channels' filters. */
+const multiply = (wasm: Linked, call: Call, block: TileBlock, b: number, { first, count, at: a }: Channels, place: Place): void => {
   const { layout, operands } = call
-  const { frequencies, filterPitch, sourcePitch, productPitch } = layout
+  const { frequencies: f, filterPitch, sourcePitch, productPitch } = layout
   const { sources, results, outHeight, outWidth } = layout.size
   const { products: c, edge, scratch } = place
   const groups = groupsOf(block)
@@ -79,28 +90,11 @@ const multiply = (wasm: Linked, call: Call, block: TileBlock, a: number, b: numb
   const [strip, panel, height] = [16 * sources, 32 * sources, 32 * rows]
   if (panels > 0) {
     const columns = 8 * panels
-    wasm.gemmFewPanels(
-      a,
-      b,
-      c,
-      rows,
-      columns,
-      sources,
-      strip,
-      panel,
-      height,
-      32,
-      0,
-      edge,
-      frequencies,
-      filterPitch,
-      sourcePitch,
-      productPitch,
-    )
+    wasm.gemmFewPanels(a, b, c, rows, columns, sources, strip, panel, height, 32, 0, edge, f, filterPitch, sourcePitch, productPitch)
   }
   if (groups % 2 === 1) {
     const [half, into] = [b + panel * panels, c + height * panels]
-    wasm.gemmHalfPanel(a, half, into, rows, sources, strip, 32, frequencies, filterPitch, sourcePitch, productPitch)
+    wasm.gemmHalfPanel(a, half, into, rows, sources, strip, 32, f, filterPitch, sourcePitch, productPitch)
   }
   const plane = 4 * outHeight * outWidth
   const to = operands.output + (block.firstImage * results + first) * plane
@@ -110,35 +104,36 @@ const multiply = (wasm: Linked, call: Call, block: TileBlock, a: number, b: numb
 }
 
 /** What all threads need first: a share of the tiles' transform, where these are few, else of the filters'. */
-const prepare = (wasm: Linked, call: Call, first: number, end: number, { scratch }: Place): void => {
+const prepare = (wasm: Linked, call: Call, { first, end }: Range, place: Place): void => {
   const { few, blocks, size } = call.layout
-  if (call.gathered) gatherFilters(wasm, call, first, end - first)
-  if (few) transformTiles(wasm, call, blocks[0], call.shared, first, end - first, scratch)
+  if (call.gathered) gatherFilters(wasm, call, { first, end })
+  if (few) transformTiles(wasm, call, blocks[0], { first, count: end - first, at: call.shared }, place)
   else {
     const count = Math.min(size.results, 4 * end) - 4 * first
-    transformFilters(wasm, call, call.shared + 16 * first * size.sources, 4 * first, count, scratch)
+    transformFilters(wasm, call, { first: 4 * first, count, at: call.shared + 16 * first * size.sources }, place)
   }
 }
 
 /** A share of the filters, with all tiles. */
-const byFilters = (wasm: Linked, call: Call, firstUnit: number, endUnit: number, place: Place): void => {
+const byFilters = (wasm: Linked, call: Call, range: Range, place: Place): void => {
   const { blocks, channels, size } = call.layout
-  for (let first = firstUnit * channels; first < Math.min(size.results, endUnit * channels); first += channels) {
-    const count = Math.min(channels, size.results - first)
-    transformFilters(wasm, call, place.own, first, count, place.scratch)
-    multiply(wasm, call, blocks[0], place.own, call.shared, first, count, place)
+  const end = Math.min(size.results, range.end * channels)
+  for (let first = range.first * channels; first < end; first += channels) {
+    const some = { first, count: Math.min(channels, size.results - first), at: place.own }
+    transformFilters(wasm, call, some, place)
+    multiply(wasm, call, blocks[0], call.shared, some, place)
   }
 }
 
 /** A share of the blocks of tiles, with all filters. */
-const byTiles = (wasm: Linked, call: Call, firstUnit: number, endUnit: number, place: Place): void => {
+const byTiles = (wasm: Linked, call: Call, range: Range, place: Place): void => {
   const { blocks, channels, size } = call.layout
   const { sources, results } = size
-  for (let unit = firstUnit; unit < endUnit; unit++) {
-    transformTiles(wasm, call, blocks[unit], place.own, 0, sources, place.scratch)
+  for (let unit = range.first; unit < range.end; unit++) {
+    transformTiles(wasm, call, blocks[unit], { first: 0, count: sources, at: place.own }, place)
     for (let first = 0; first < results; first += channels) {
-      const filters = call.shared + 4 * first * sources
-      multiply(wasm, call, blocks[unit], filters, place.own, first, Math.min(channels, results - first), place)
+      const some = { first, count: Math.min(channels, results - first), at: call.shared + 4 * first * sources }
+      multiply(wasm, call, blocks[unit], place.own, some, place)
     }
   }
 }
@@ -180,7 +175,7 @@ export const winogradConvolution = (
   const source = withBorder(heap, linked, { size: whole, within: layout.size, source: operands.source, border })
   const filters = gathers ? gathered : 0
   const call: Call = { layout, operands, adjoint, source, shared, inputs, outputs, inputsRest, outputsRest, zero, gathered: filters }
-  onThreads(linked, preparation, (wasm, { index, first, end }) => prepare(wasm, call, first, end, places[index]))
+  onThreads(linked, preparation, (wasm, share) => prepare(wasm, call, share, places[share.index]))
   const compute = few ? byFilters : byTiles
-  onThreads(linked, shares, (wasm, { index, first, end }) => compute(wasm, call, first, end, places[index]))
+  onThreads(linked, shares, (wasm, share) => compute(wasm, call, share, places[share.index]))
 }
