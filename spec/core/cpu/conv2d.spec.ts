@@ -103,3 +103,19 @@ describe('cpu conv2d, directly', () => {
     expect(conv2dWeightGrad(heap, [place(x), place(y)], place(w), { ...c, weightShape: w })).toBe(false)
   })
 })
+
+describe('cpu conv2d, whose plans are remembered by size', () => {
+  afterAll(() => setWinograd('auto'))
+
+  const paddings: readonly ConvCase['padding'][] = [
+    [1, 1, 1, 1],
+    [0, 2, 1, 1],
+    [2, 0, 1, 1],
+    [1, 1, 0, 2],
+    [1, 1, 2, 0],
+  ]
+  it.each(['off', 'F4', 'F2'] as const)('should tell paddings apart that give results of one size (Winograd %s)', mode => {
+    setWinograd(mode)
+    for (const padding of paddings) expect(errorsOf({ ...base, padding })).toBeLessThan(1e-5)
+  })
+})
