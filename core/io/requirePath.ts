@@ -4,7 +4,7 @@ import { FileError } from './fileError.ts'
  * The path, if it has a name at all: the system finds an empty one nowhere, and what is joined to it would silently lie in the
  * current folder.
  *
- * @param of the option, or what else the path is for
+ * @param of what the path is for, such as `reading`
  * @throws FileError
  */
 export const requirePath = (path: string, of: string): string => {

@@ -3,6 +3,7 @@ import { join, posix, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, Option } from 'commander'
 import { claims } from '../../spec/claims.ts'
+import { pathName } from '../cli/arguments.ts'
 import { UserError } from '../support/errors.ts'
 import { type OutputFile, outputFile } from '../support/outputFile.ts'
 import { collectProvenance } from '../support/provenance.ts'
@@ -23,7 +24,7 @@ const readFolder = (folder: string): SourceFile[] =>
 
 /** An option whose default is a folder of the project. */
 const ofProject = (flags: string, description: string, folder: string): Option =>
-  new Option(flags, description).default(join(projectRoot, folder), folder || 'the project folder')
+  new Option(flags, description).default(join(projectRoot, folder), folder || 'the project folder').argParser(pathName)
 
 /**
  * `audit`: runs the specs, joins them with claims and code, calibrates the evaluator, and writes AUDIT.md and audit.html; an error when
@@ -32,7 +33,7 @@ const ofProject = (flags: string, description: string, folder: string): Option =
 export const auditCommand = (): Command =>
   new Command('audit')
     .description('run the specs and write a report of every claim with its code, tests and deviations')
-    .option('--reuse <json>', 'take the results of an earlier vitest JSON report instead of running the specs')
+    .option('--reuse <json>', 'take the results of an earlier vitest JSON report instead of running the specs', pathName)
     .addOption(ofProject('--runs <folder>', 'where npm start, npm run quirks and --mutate left results', 'runs'))
     .addOption(ofProject('--out <folder>', 'where AUDIT.md and audit.html go; their links expect the project folder', ''))
     .option('--mutate', 'first plant known faults in private copies of the project, each of which a spec must notice')
@@ -46,17 +47,14 @@ Examples:
   npm run audit -- --mutate                              with the check that every known fault is noticed`,
     )
     .action(async ({ reuse, runs, out, mutate }: { reuse?: string; runs: string; out: string; mutate?: boolean }) => {
-      const [markdown, html] = ['AUDIT.md', 'audit.html'].map(name => outputFile(out && join(out, name), '--out')) as [
-        OutputFile,
-        OutputFile,
-      ]
+      const [markdown, html] = ['AUDIT.md', 'audit.html'].map(name => outputFile(join(out, name), '--out')) as [OutputFile, OutputFile]
       const { reuseReport, runSpecs } = await import('./runSpecs.ts')
       const unnoticed = mutate ? await (await import('../mutation/runMutationCheck.ts')).runMutationCheck(projectRoot) : []
-      const results = reuse === undefined ? await runSpecs(projectRoot) : reuseReport(reuse && resolve(reuse), projectRoot)
+      const results = reuse === undefined ? await runSpecs(projectRoot) : reuseReport(resolve(reuse), projectRoot)
       const sources = ['core', 'algorithms', 'experiments'].flatMap(readFolder)
       const joined = joinClaims({ claims, tags: sources.flatMap(parsePaperTags), sources, results })
       const { auditSections } = await import('./sections/index.ts')
-      const more = await auditSections({ runs: runs && resolve(runs), sources })
+      const more = await auditSections({ runs: resolve(runs), sources })
       const audit = { ...joined, problems: [...joined.problems, ...more.problems] }
       const seed = results.find(result => result.seed !== undefined)?.seed ?? 0
       const summary = summarise(audit, results, collectProvenance({ seed, backend: 'all' }))

@@ -2,13 +2,12 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { requirePath } from '../../core/io/requirePath.ts'
 import { UserError } from '../support/errors.ts'
 import { readSpecReport, type SpecResult } from './specReport.ts'
 
 /** Reads the results of an earlier `vitest run --reporter=json --outputFile=...`. Throws UserError when it is none. */
 export const reuseReport = (path: string, root: string): SpecResult[] => {
-  if (!existsSync(requirePath(path, '--reuse')))
+  if (!existsSync(path))
     throw new UserError(`audit: there is no file ${path}`, 'make it with vitest run --reporter=json --outputFile=<file>')
   try {
     return readSpecReport(JSON.parse(readFileSync(path, 'utf8')), root)

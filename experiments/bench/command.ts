@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { wholeNumber } from '../cli/arguments.ts'
+import { listOf, pathName, wholeNumber } from '../cli/arguments.ts'
 import { presentBackend, type RunBackend, runBackends } from '../gpu/presentBackend.ts'
 import { painter } from '../report/ansi.ts'
 import { wrap } from '../report/textLayout.ts'
@@ -69,10 +69,10 @@ export const choosePeers = (given: boolean | readonly string[]): ContestantName[
   return PEERS.filter(peer => given.includes(peer))
 }
 
-const stepCounts = (text: string, before: true | readonly number[] = []): number[] => {
+const stepCount = (text: string): number => {
   const count = wholeNumber(1)(text)
   if (count > MOST_STEPS) throw new InvalidArgumentError(`Use at most ${MOST_STEPS}, the timesteps of the model.`)
-  return [...(before === true ? [] : before), count]
+  return count
 }
 
 const render = async ({ results, versions, absent, reference, provenance }: BenchResults, threads: readonly number[]): Promise<string> => {
@@ -168,11 +168,11 @@ export const benchCommand = (): Command =>
     .option(
       '--memory [steps...]',
       `the most memory of the exact gradient through these numbers of reverse steps of the CIFAR-10 UNet (default: ${MEMORY_STEPS.join(' and ')}), and nothing else`,
-      stepCounts,
+      listOf(stepCount),
     )
     .option('--quick', `fewer rows, ${QUICK.rounds} rounds, short samples`)
     .option('--json', 'print the results as JSON')
-    .option('--out <file>', 'write the results as JSON, all samples included')
+    .option('--out <file>', 'write the results as JSON, all samples included', pathName)
     .addHelpText(
       'after',
       `

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
+import { pathName } from '../cli/arguments.ts'
 import { UserError } from '../support/errors.ts'
 import { outputFile } from '../support/outputFile.ts'
 import { createProgress } from '../support/progress.ts'
@@ -67,7 +68,7 @@ const write = async (entries: readonly Entry[], out: string, compression: Compre
 export const bundleCommand = (): Command =>
   new Command('bundle')
     .description('write one archive that runs on a bare linux-x64 machine: Node, packages, Dawn, sources, weights')
-    .option('--out <file>', `the archive (default: runs/${folder}.tar.xz, or .tar.gz where xz is not installed)`)
+    .option('--out <file>', `the archive (default: runs/${folder}.tar.xz, or .tar.gz where xz is not installed)`, pathName)
     .option('--sharp', 'carry the optional package sharp, which decodes JPEG')
     .option('--vulkan-loader', "carry this machine's Vulkan loader, for machines that have a driver but no libvulkan1")
     .addHelpText('after', help)

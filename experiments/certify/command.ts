@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
 import { number, wholeNumber } from '../cli/arguments.ts'
-import { shippedWeights } from '../digits/shippedWeights.ts'
+import { weightsOption } from '../digits/weightsOption.ts'
 import { runBackends } from '../gpu/presentBackend.ts'
 import type { CertifyOptions } from './runCertify.ts'
 
@@ -11,9 +11,7 @@ export const certifyCommand = (): Command =>
       'certified accuracy by randomised smoothing (Cohen et al. 2019): classifier alone, behind plain denoisers, behind diffusion',
     )
     .option('--models <names...>', 'weights of diffusion models that denoise in one step', ['vanilla', 'addt-scaled'])
-    .addOption(
-      new Option('--weights <folders...>', 'folders searched for weights').default([shippedWeights], 'those that come with the project'),
-    )
+    .addOption(weightsOption())
     .option('--sigma <deviation>', 'of the noise, pixels in [0,1]', number, 0.25)
     .option('--images <n>', 'test images, at most 500', wholeNumber(1), 64)
     .option('--samples <n>', 'noises per image; the largest radius is sigma Phi^-1(alpha^(1/n))', wholeNumber(1), 200)

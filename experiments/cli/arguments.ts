@@ -16,3 +16,17 @@ export const wholeNumber =
       throw new InvalidArgumentError(`Use a whole number of at least ${least}.`)
     return value
   }
+
+/** The name of a file or folder from the command line; an empty one is a shell variable that is not set. @throws InvalidArgumentError */
+export const pathName = (text: string): string => {
+  if (text === '') throw new InvalidArgumentError('Name a file or folder, "." for the current folder.')
+  return text
+}
+
+/**
+ * Each value of an option that takes several, as `read` reads it. commander collects values by itself only where nothing reads them:
+ * to the first one it passes the option's default (`defaults`, which is replaced), or `true` after the option without a value.
+ */
+export const listOf =
+  <T>(read: (text: string) => T, defaults?: readonly T[]) =>
+  (text: string, before: unknown): T[] => [...(Array.isArray(before) && before !== defaults ? (before as T[]) : []), read(text)]

@@ -41,7 +41,8 @@ const usageOf = (command: Command): string => {
 }
 
 /** commander says on one line what is wrong with an option, and for bad values what to give; where it says nothing of that, help does. */
-const withRemedy = (message: string): string => (message.includes('is invalid. ') ? message : message.replace(/\.?\n/, '; see --help\n'))
+const withRemedy = (message: string): string =>
+  /is invalid( for argument '.*')?\. /.test(message) ? message : message.replace(/\.?\n/, '; see --help\n')
 
 /**
  * The command line for these words, without the commands that they do not call. Parsing throws instead of ending the process,

@@ -1,4 +1,3 @@
-import { requirePath } from '../../core/io/requirePath.ts'
 import { UsageError } from '../support/errors.ts'
 import { loadCifar10 } from './cifar10.ts'
 import { loadCifar100 } from './cifar100.ts'
@@ -34,11 +33,9 @@ export interface DatasetKind {
   load(request: DatasetRequest): Promise<ImageDataset>
 }
 
-const named = (paths: readonly string[]): readonly string[] => paths.map(path => requirePath(path, '--data'))
-
 const requirePaths = (paths: readonly string[], files: string): readonly string[] => {
   if (paths.length === 0) throw new UsageError('no data was given', `name ${files} with --data`)
-  return named(paths)
+  return paths
 }
 
 const refuseFraming = ({ resize, crop }: Framing): void => {
@@ -142,7 +139,7 @@ export const DATASETS = {
     files: MNIST_FILES,
     load: async ({ paths, limit, ...framing }) => {
       refuseFraming(framing)
-      const [images, labels, ...more] = named(paths)
+      const [images, labels, ...more] = paths
       if (images === undefined || labels === undefined || more.length > 0)
         throw new UsageError('MNIST needs two files', `name ${MNIST_FILES}`)
       return loadMnist({ images, labels }, { limit })
@@ -155,7 +152,7 @@ export const DATASETS = {
     files: 'nothing: the digits come with the project',
     load: async ({ paths, limit, split = 'test', ...framing }) => {
       refuseFraming(framing)
-      const [path, ...more] = named(paths)
+      const [path, ...more] = paths
       if (more.length > 0)
         throw new UsageError(`${1 + more.length} files were given for the digits`, 'name one, or none for those of the project')
       const all = loadDigits(path === undefined ? {} : { path })

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
 import { useBackend } from '../../core/index.ts'
-import { wholeNumber } from '../cli/arguments.ts'
+import { pathName, wholeNumber } from '../cli/arguments.ts'
 import { commandLine } from '../cli/commandLine.ts'
 import { presentBackend, runBackends } from '../gpu/presentBackend.ts'
 import { watchInterrupt } from '../support/interrupt.ts'
@@ -14,7 +14,7 @@ export const trainCommand = (): Command =>
     )
     .addOption(new Option('--preset <name>', 'data and networks').choices(['digits']).default('digits'))
     .option('--seed <n>', 'seed of initialisation, batches and noise', wholeNumber(0), 0)
-    .option('--out <folder>', 'where weights and checkpoints are written', 'runs/train-digits')
+    .option('--out <folder>', 'where weights and checkpoints are written', pathName, 'runs/train-digits')
     .option(
       '--only <names...>',
       `fine-tunings to make: ${trainingNames.fineTunings.join(', ')}; or ${trainingNames.base} for none, as the pre-training is made in any case`,

@@ -4,7 +4,6 @@ import type { Parameters } from '../../algorithms/models/types.ts'
 import { dispose } from '../../core/index.ts'
 import { createFolders } from '../../core/io/createFolders.ts'
 import { loadSafetensors } from '../../core/io/files.ts'
-import { requirePath } from '../../core/io/requirePath.ts'
 import { UsageError, UserError } from '../support/errors.ts'
 import type { Interrupt } from '../support/interrupt.ts'
 import { createProgress } from '../support/progress.ts'
@@ -129,7 +128,7 @@ const makeFolder = (folder: string): void => {
  */
 export const trainDigits = async (o: TrainOptions): Promise<TrainedWeights> => {
   const { base, fineTunings } = chooseJobs(o)
-  makeFolder(join(requirePath(o.out, '--out'), 'checkpoints'))
+  makeFolder(join(o.out, 'checkpoints'))
   const lock = acquireRunLock(join(o.out, 'lock'))
   try {
     const guide = await classifier(o)

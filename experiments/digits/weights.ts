@@ -6,7 +6,6 @@ import { type Tensor, tensor } from '../../core/index.ts'
 import { FileError } from '../../core/io/fileError.ts'
 import { loadSafetensors, saveSafetensors } from '../../core/io/files.ts'
 import type { HostTensor } from '../../core/io/hostTensor.ts'
-import { requirePath } from '../../core/io/requirePath.ts'
 import { encodeTensor } from '../../core/io/safetensors.ts'
 import { checkParameters, type ParameterShapes } from '../../core/nn/index.ts'
 import { UserError } from '../support/errors.ts'
@@ -17,9 +16,9 @@ export const classifierShapes: ParameterShapes = { ...digitsClassifier.parameter
 
 export const weightsFile = (folder: string, name: string): string => join(folder, `${name}.safetensors`)
 
-/** Finds a weights file in the first folder that has it. @throws UserError naming the folders and the remedy; FileError when a folder has no name */
+/** Finds a weights file in the first folder that has it. @throws UserError naming the folders and the remedy */
 export const findWeights = (folders: readonly string[], name: string): string => {
-  const found = folders.map(folder => weightsFile(requirePath(folder, '--weights'), name)).find(existsSync)
+  const found = folders.map(folder => weightsFile(folder, name)).find(existsSync)
   if (!found)
     throw new UserError(
       `weights "${name}" are in none of ${folders.join(', ')}`,

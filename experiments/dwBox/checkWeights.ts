@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { requirePath } from '../../core/io/requirePath.ts'
 import { digitsUnet } from '../digits/networks.ts'
 import { classifierShapes, findWeights, readWeights } from '../digits/weights.ts'
 import { UserError } from '../support/errors.ts'
@@ -7,10 +6,10 @@ import { UserError } from '../support/errors.ts'
 /**
  * Checks the files of the classifier and of the named diffusion models, before anything is begun, and returns their SHA-256 by
  * name: weights decide the results, so a run is resumed with the same ones only.
- * @throws UserError when a folder or a file is missing, FileError when one is damaged or a folder has no name
+ * @throws UserError when a folder or a file is missing, FileError when one is damaged
  */
 export const checkWeights = (folders: readonly string[], models: readonly string[]): Record<string, string> => {
-  const missing = folders.find(folder => !existsSync(requirePath(folder, '--weights')))
+  const missing = folders.find(folder => !existsSync(folder))
   if (missing !== undefined)
     throw new UserError(
       `there is no folder of weights ${missing}`,

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { type Command, Option } from 'commander'
-import { number, wholeNumber } from '../cli/arguments.ts'
+import { listOf, number, pathName, wholeNumber } from '../cli/arguments.ts'
 
 /** An option that decides the numbers: flags, what it is, and how its text is read. */
 export type DecidingOption = (flags: string, description: string, parse?: (text: string) => unknown) => Option
@@ -33,8 +33,8 @@ export const withRunOptions = (command: Command, deciding: DecidingOption): Comm
   command
     .addOption(deciding('--backend <name>', 'cpu, reference, gpu (the best mode present) or gpu:<mode>'))
     .option('--workers <n>', 'processes that work at the same time', wholeNumber(1), availableParallelism())
-    .option('--weights <folder...>', 'folders searched for weights instead of those that come with the project')
-    .option('--out <folder>', 'where runs are kept', 'runs')
+    .option('--weights <folder...>', 'folders searched for weights instead of those that come with the project', listOf(pathName))
+    .option('--out <folder>', 'where runs are kept', pathName, 'runs')
     .option('--id <id>', 'name of the run; an existing one is resumed')
     .option('--json', 'print results.json instead of the table')
     .option('--quiet', 'no progress bar')

@@ -3,7 +3,6 @@ import { copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createFolders } from '../../core/io/createFolders.ts'
-import { requirePath } from '../../core/io/requirePath.ts'
 import { findWeights, weightsFile } from '../digits/weights.ts'
 import { EXIT, UserError } from '../support/errors.ts'
 import type { Interrupt } from '../support/interrupt.ts'
@@ -71,7 +70,7 @@ export const makeFullWeights = async (o: FullWeightsOptions): Promise<string[]> 
   return trainings.map(training => folderOf(training, o))
 }
 
-const folderOf = (training: Training, o: FullWeightsOptions): string => join(requirePath(o.out, '--out'), 'full-weights', training.folder)
+const folderOf = (training: Training, o: FullWeightsOptions): string => join(o.out, 'full-weights', training.folder)
 
 /** The files a training starts from, in its folder. @throws UserError */
 const prepareFolder = (training: Training, o: FullWeightsOptions): string => {

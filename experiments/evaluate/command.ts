@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import { number, wholeNumber } from '../cli/arguments.ts'
+import { listOf, number, pathName, wholeNumber } from '../cli/arguments.ts'
 import { DATASETS } from '../data/datasets.ts'
 import { remoteNames } from '../fetch/remoteDatasets.ts'
 import { runBackends } from '../gpu/presentBackend.ts'
@@ -10,8 +10,6 @@ import type { EvaluateOptions } from './runEvaluate.ts'
 
 /** Options that say nothing without a purifier. */
 const PURIFYING: readonly string[] = ['tStar', 'steps', 'variance']
-
-const numbers = (text: string, before: readonly number[] = []): number[] => [...before, number(text)]
 
 /** The purifier options if one is wanted. @throws UsageError when only a part of them is given */
 const purifierOptions = (o: EvaluateOptions, command: Command): PurifierOptions | null => {
@@ -31,9 +29,9 @@ export const evaluateCommand = (): Command =>
   new Command('evaluate')
     .description('accuracy of a published classifier on a data set, with or without a purifier in front')
     .requiredOption('--arch <name>', architectureNames().join('; '))
-    .requiredOption('--checkpoint <file>', 'safetensors or PyTorch file')
+    .requiredOption('--checkpoint <file>', 'safetensors or PyTorch file', pathName)
     .addOption(new Option('--dataset <name>', 'kind of data').choices(Object.keys(DATASETS)).default('cifar10'))
-    .option('--data <files...>', 'files of the data set', [])
+    .option('--data <files...>', 'files of the data set', listOf(pathName), [])
     .option('--download', `fetch the official data set once and keep it in the cache folder (${remoteNames.join(', ')})`)
     .option('--classes <n>', 'classes the classifier knows (default: those of the data set)', wholeNumber(2))
     .option('--state-dict <key>', 'where the state dict lies in a PyTorch file, if not in the usual places')
@@ -45,12 +43,13 @@ export const evaluateCommand = (): Command =>
     .option('--crop <pixels>', 'cut this square out of the middle (imagenet: 224)', wholeNumber(1))
     .option('--limit <n>', 'take n images only: the first, or of a folder of pictures evenly spaced ones', wholeNumber(1))
     .option('--batch <n>', 'images at a time', wholeNumber(1), 64)
-    .option('--mean <numbers...>', 'subtracted from pixels in [0,1], per channel (default: as the architecture expects)', numbers)
-    .option('--std <numbers...>', 'divides them then', numbers)
+    .option('--mean <numbers...>', 'subtracted from pixels in [0,1], per channel (default: as the architecture expects)', listOf(number))
+    .option('--std <numbers...>', 'divides them then', listOf(number))
     .addOption(new Option('--purify <process>', 'purify images first, by this reverse process').choices(['ddpm', 'ddim']))
     .option(
       '--purifier <model>',
       'folder with config.json and weights of the diffusion model, as diffusers saves them, or its name on the Hugging Face hub (owner/name): fetched once, checked, and kept in the cache folder (DBP_CACHE)',
+      pathName,
     )
     .option('--t-star <share>', 'share of the diffusion time to which images are noised', number, 0.1)
     .option('--steps <n>', 'reverse steps from there', wholeNumber(1), 100)

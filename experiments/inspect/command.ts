@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { pathName } from '../cli/arguments.ts'
 
 interface Options {
   readonly json?: boolean
@@ -10,7 +11,7 @@ interface Options {
 export const inspectCommand = (): Command =>
   new Command('inspect')
     .description('list the tensors of a checkpoint and guess its network, without loading the weights')
-    .argument('<file>', 'a safetensors or PyTorch checkpoint')
+    .argument('<file>', 'a safetensors or PyTorch checkpoint', pathName)
     .option('--json', 'print the answer as JSON')
     .option('--inert', 'keep objects of unknown classes as inert data (unknownClasses "inert"), as files of whole modules need')
     .option('--state-dict <keys>', 'where the state dict lies in a PyTorch file, as keys joined by dots (stateDictKey)')

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander'
+import { pathName } from '../cli/arguments.ts'
 import { presentBackend, type RunBackend, runBackends } from '../gpu/presentBackend.ts'
 import { UserError } from '../support/errors.ts'
 import { formatReport } from './format.ts'
@@ -7,7 +8,7 @@ import { formatReport } from './format.ts'
 export const parityCommand = (): Command =>
   new Command('parity')
     .description('compare this implementation with golden vectors of other implementations')
-    .argument('<folder>', 'folder of golden .safetensors files')
+    .argument('<folder>', 'folder of golden .safetensors files', pathName)
     .addOption(new Option('--backend <name>', 'where to compute').choices(runBackends).default('cpu'))
     .option('--json', 'print the report as JSON')
     .addHelpText(

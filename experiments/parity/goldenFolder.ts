@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { FileError } from '../../core/io/fileError.ts'
 import { loadSafetensors, readFileBytes, toFileError } from '../../core/io/files.ts'
 import type { HostTensor } from '../../core/io/hostTensor.ts'
-import { requirePath } from '../../core/io/requirePath.ts'
 
 const EXTENSION = '.safetensors'
 
@@ -88,7 +87,7 @@ const openFile = (folder: string, name: string, manifestMeta: Meta): GoldenFile 
 export const openGoldenFolder = (path: string): GoldenFolder => {
   let entries: string[]
   try {
-    entries = readdirSync(requirePath(path, 'parity'))
+    entries = readdirSync(path)
   } catch (cause) {
     throw toFileError('reading the folder', path, cause)
   }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { pathName } from '../cli/arguments.ts'
 import { type OutputFile, outputFile } from '../support/outputFile.ts'
 
 const DEFAULT_FILE = 'runs/trace.json'
@@ -15,6 +16,7 @@ export const withProfile = (command: Command): Command => {
     .option(
       '--profile [file]',
       `measure every op: a table at the end, and a trace for chrome://tracing or ui.perfetto.dev in the file (default: ${DEFAULT_FILE})`,
+      pathName,
     )
     .hook('preAction', async () => {
       const options = command.opts<{ profile?: string | true }>()

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
-import { number, wholeNumber } from '../cli/arguments.ts'
-import { shippedWeights } from '../digits/shippedWeights.ts'
+import { number, pathName, wholeNumber } from '../cli/arguments.ts'
+import { weightsOption } from '../digits/weightsOption.ts'
 import { runBackends } from '../gpu/presentBackend.ts'
 import type { QualityOptions } from './runQuality.ts'
 
@@ -9,15 +9,17 @@ export const qualityCommand = (): Command =>
   new Command('quality')
     .description('image quality of the diffusion models (FID, inception score, distances to the originals), and the cost of purification')
     .option('--models <names...>', 'weights to compare', ['base', 'vanilla', 'addt-paper', 'addt-scaled'])
-    .addOption(
-      new Option('--weights <folders...>', 'folders searched for weights').default([shippedWeights], 'those that come with the project'),
-    )
+    .addOption(weightsOption())
     .option('--images <n>', 'images of each set, at most 500; FID falls with their number', wholeNumber(65), 500)
     .option('--t-star <share>', 'share of the diffusion time at which purification starts', number, 0.15)
     .option('--steps <n>', 'reverse steps of the purifier', wholeNumber(1), 5)
     .addOption(new Option('--sampler <process>', 'reverse process from pure noise').choices(['ddpm', 'ddim']).default('ddim'))
     .option('--sample-steps <n>', 'reverse steps from pure noise', wholeNumber(1), 50)
-    .option('--inception <file>', "weights of InceptionV3 (torchvision's names, as pytorch-fid's file has them): FID over its features")
+    .option(
+      '--inception <file>',
+      "weights of InceptionV3 (torchvision's names, as pytorch-fid's file has them): FID over its features",
+      pathName,
+    )
     .option('--seed <n>', 'seed of the noise', wholeNumber(0), 0)
     .addOption(new Option('--backend <name>', 'what computes').choices(runBackends).default('cpu'))
     .option('--json', 'print the result, its options and what it was computed with as JSON')

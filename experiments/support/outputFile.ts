@@ -1,7 +1,6 @@
 import { accessSync, closeSync, constants, openSync, statSync, writeSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { createFolders } from '../../core/io/createFolders.ts'
-import { requirePath } from '../../core/io/requirePath.ts'
 import { UserError } from './errors.ts'
 
 export interface OutputFile {
@@ -11,10 +10,9 @@ export interface OutputFile {
 
 /**
  * A file, named by the option `flag`, for a result that is still to be computed. Whether it can be written shows now and not when
- * the work is done; its folder is made, the file is not. @throws UserError; FileError when the name is empty
+ * the work is done; its folder is made, the file is not. @throws UserError
  */
 export const outputFile = (path: string, flag: string): OutputFile => {
-  requirePath(path, flag)
   const attempt = (action: () => void): void => {
     try {
       action()

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { createFolders } from '../../core/io/createFolders.ts'
 import { FileError } from '../../core/io/fileError.ts'
 import { readFileBytes, writeFileAtomic } from '../../core/io/files.ts'
-import { requirePath } from '../../core/io/requirePath.ts'
 import { UserError } from './errors.ts'
 import { openJournal } from './journal.ts'
 import { type JsonValue, jsonDifferences, toJsonValue } from './json.ts'
@@ -100,7 +99,7 @@ const settleOptions = (folder: string, options: JsonValue): void => {
  */
 export const openRun = ({ root, id = newId(), options }: OpenRunOptions): RunStore => {
   checkName(id, 'run id')
-  const folder = join(requirePath(root, '--out'), id)
+  const folder = join(root, id)
   const json = toJsonValue(options, 'options')
   makeFolder(folder)
   const lock = acquireRunLock(join(folder, LOCK))

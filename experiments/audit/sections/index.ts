@@ -1,5 +1,4 @@
 import { useBackend } from '../../../core/index.ts'
-import { requirePath } from '../../../core/io/requirePath.ts'
 import { calibrate } from '../../calibration/calibrate.ts'
 import { certifyExactness, certifySignal } from '../../calibration/certificates.ts'
 import { checkMasking } from '../../calibration/maskingChecks.ts'
@@ -29,7 +28,6 @@ const linkIn =
 
 /** Everything of the audit beside the claims: calibration and gradients measured now, the rest from the results in `runs`. */
 export const auditSections = async ({ runs, sources }: { runs: string; sources: readonly SourceFile[] }): Promise<Findings> => {
-  requirePath(runs, '--runs')
   const stored = { run: lastRun(runs), quirks: quirkResults(runs), kills: mutationResults(runs) }
   await useBackend('cpu')
   const calibration = await calibrate()

@@ -1,10 +1,15 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Command } from 'commander'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { missingMode } from '../../../core/backends/gpu/modes.ts'
+import { inspectCheckpoint } from '../../../core/io/checkpointFile.ts'
 import { readFileBytes, saveSafetensors } from '../../../core/io/files.ts'
-import { auditSections } from '../../../experiments/audit/sections/index.ts'
+import { listOf, pathName, wholeNumber } from '../../../experiments/cli/arguments.ts'
+import { createProgram } from '../../../experiments/cli/program.ts'
+import { shippedWeights } from '../../../experiments/digits/shippedWeights.ts'
+import { weightsOption } from '../../../experiments/digits/weightsOption.ts'
 import { parseAuditOptions } from '../../../experiments/dwBox/options.ts'
 import { acquireRunLock } from '../../../experiments/support/runLock.ts'
 import { openRun } from '../../../experiments/support/runStore.ts'
@@ -177,36 +182,44 @@ it.each<[string, string[]]>([
 })
 
 describe('an empty name of a file or folder', () => {
-  it.each<[of: string, args: string[]]>([
-    ['checkpoint', ['inspect', '']],
-    ['checkpoint', ['evaluate', '--arch', 'wrn-10-1', '--dataset', 'digits', '--checkpoint', '']],
-    ['checkpoint', ['quality', '--inception', '']],
-    ['--data', ['evaluate', '--arch', 'resnet20', '--checkpoint', 'a', '--data', '']],
-    ['--data', ['evaluate', '--arch', 'resnet50', '--checkpoint', 'a', '--dataset', 'imagenet', '--data', '']],
-    ['--data', ['evaluate', '--arch', 'wrn-10-1', '--checkpoint', 'a', '--dataset', 'digits', '--data', '']],
-    ['parity', ['parity', '']],
-    ['--weights', ['quality', '--weights', '']],
-    ['--weights', ['certify', '--weights', 'experiments', '']],
-    ['--weights', ['landscape', '--weights', '']],
-    ['--weights', ['run', '--weights', '']],
-    ['--weights', ['run', '--full', '--out', '.', '--weights', '']],
-    ['--out', ['run', '--out', '']],
-    ['--out', ['run', '--full', '--out', '']],
-    ['--out', ['landscape', '--out', '']],
-    ['--out', ['train', '--out', '']],
-    ['--out', ['quirks', '--out', '']],
-    ['--out', ['audit', '--out', '']],
-    ['--out', ['bench', '--out', '']],
-    ['--out', ['bundle', '--out', '']],
-    ['--reuse', ['audit', '--out', '.', '--reuse', '']],
-    ['--profile', ['parity', 'spec/golden', '--profile', '']],
-  ])('should be refused as the name of: %s (%j)', async (of, args) => {
-    expect(await refused(1, ...args)).toBe(`${of}: the name is empty; name a file or folder, "." for the current folder\n`)
+  it.each<[what: string, args: string[]]>([
+    ["option '--runs <folder>' argument '' is invalid", ['audit', '--runs', '']],
+    ["option '--profile [file]' argument '' is invalid", ['parity', 'spec/golden', '--profile=']],
+    ["option '--weights <folders...>' argument '' is invalid", ['certify', '--weights', 'experiments', '']],
+    ["command-argument value '' is invalid for argument 'file'", ['inspect', '']],
+  ])('should be refused before anything is done: %s', async (what, args) => {
+    expect(await refused(2, ...args)).toBe(`error: ${what}. Name a file or folder, "." for the current folder.\n`)
   })
 
-  it('should be refused by whatever reads or writes a file', async () => {
-    await expect(auditSections({ runs: '', sources: [] })).rejects.toThrow(/^--runs: the name is empty; /)
+  it('should be refused by every option and argument of every command that names one', async () => {
+    const places = (await createProgram([])).commands.flatMap(({ options, registeredArguments }) => [
+      ...options.filter(({ flags }) => /[<[](files?|folders?|json|model)\b/.test(flags)),
+      ...registeredArguments,
+    ])
+    expect(places.length).toBeGreaterThan(20)
+    for (const place of places) {
+      expect(() => place.parseArg?.('', undefined), place.description).toThrow(/^Name a file or folder/)
+    }
+  })
+
+  it('should be refused by whatever reads or writes a file', () => {
     expect(() => readFileBytes('')).toThrow(/^reading: the name is empty; /)
     expect(() => saveSafetensors('', {})).toThrow(/^writing: the name is empty; /)
+    expect(() => inspectCheckpoint('')).toThrow(/^checkpoint: the name is empty; /)
+  })
+})
+
+describe('an option that takes several values', () => {
+  it('should replace its default by all that are given, however often', () => {
+    const valuesOf = (...words: string[]): unknown =>
+      new Command()
+        .addOption(weightsOption())
+        .option('--data <files...>', '', listOf(pathName), [])
+        .option('--memory [steps...]', '', listOf(wholeNumber(1)))
+        .parse(words, { from: 'user' })
+        .opts()
+    expect(valuesOf()).toEqual({ weights: [shippedWeights], data: [] })
+    expect(valuesOf('--weights', 'a', 'b', '--weights', 'c', '--data', 'd')).toEqual({ weights: ['a', 'b', 'c'], data: ['d'] })
+    expect(valuesOf('--memory', '--data', 'a', 'b', '--memory', '11', '21')).toMatchObject({ data: ['a', 'b'], memory: [11, 21] })
   })
 })

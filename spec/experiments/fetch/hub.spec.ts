@@ -151,7 +151,6 @@ describe('modelFolder', () => {
     expect(isHubName('spec/experiments') && existsSync('spec/experiments')).toBe(true)
     for (const folder of [model, 'spec/experiments']) expect(await modelFolder(folder, options())).toEqual({ folder })
     expect(await modelFolder(join(root, 'missing'), options())).toEqual({ folder: join(root, 'missing') })
-    await expect(modelFolder('', options())).rejects.toThrow(/^--purifier: the name is empty; /)
     expect(hub.requests).toHaveLength(0)
     expect((await modelFolder(NAME, options())).commit).toBe(COMMIT)
   })
