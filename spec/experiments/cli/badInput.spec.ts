@@ -183,8 +183,8 @@ it.each<[string, string[]]>([
 
 describe('an empty name of a file or folder', () => {
   it.each<[what: string, args: string[]]>([
-    ["option '--runs <folder>' argument '' is invalid", ['audit', '--runs', '']],
-    ["option '--profile [file]' argument '' is invalid", ['parity', 'spec/golden', '--profile=']],
+    ["option '--runs <folder>' argument '' is invalid", ['audit', '--reuse', 'absent.json', '--runs', '']],
+    ["option '--profile [file]' argument '' is invalid", ['parity', 'absent', '--profile=']],
     ["option '--weights <folders...>' argument '' is invalid", ['certify', '--weights', 'experiments', '']],
     ["command-argument value '' is invalid for argument 'file'", ['inspect', '']],
   ])('should be refused before anything is done: %s', async (what, args) => {
