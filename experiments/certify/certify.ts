@@ -10,15 +10,19 @@ import { digitsUnet } from '../digits/networks.ts'
 import { classifierOf, classifierShapes, epsilonModel, findWeights, loadParameters } from '../digits/weights.ts'
 import { batchOf } from '../dwBox/runUnit.ts'
 
-export interface CertifyOptions {
-  readonly models: readonly string[]
-  readonly folders: readonly string[]
+/** How certificates are made: noise, images, draws for the vote and for the guess, one minus the confidence. */
+export interface CertifySettings {
   readonly sigma: number
   readonly images: number
   readonly samples: number
   readonly selection: number
   readonly alpha: number
   readonly seed: number
+}
+
+export interface CertifyOptions extends CertifySettings {
+  readonly models: readonly string[]
+  readonly folders: readonly string[]
   readonly radii: readonly number[]
   readonly onImages: (images: number, note: string) => void
 }

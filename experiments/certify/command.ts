@@ -2,7 +2,7 @@ import { Command, Option } from 'commander'
 import { number, wholeNumber } from '../cli/arguments.ts'
 import { weightsOption } from '../digits/weightsOption.ts'
 import { runBackends } from '../gpu/presentBackend.ts'
-import type { CertifyOptions } from './runCertify.ts'
+import type { CertifyCall } from './runCertify.ts'
 
 /** `certify`: certified accuracy by randomised smoothing, with and without a denoiser. */
 export const certifyCommand = (): Command =>
@@ -29,4 +29,4 @@ Examples:
   npm run certify -- --sigma 0.5 --samples 1000 --images 200
   npm run certify -- --models base vanilla addt-paper addt-scaled --json`,
     )
-    .action(async (options: CertifyOptions) => (await import('./runCertify.ts')).runCertify(options))
+    .action(async (options: CertifyCall) => (await import('./runCertify.ts')).runCertify(options))

@@ -5,18 +5,12 @@ import { grid } from '../report/grid.ts'
 import { UsageError } from '../support/errors.ts'
 import { createProgress } from '../support/progress.ts'
 import { collectProvenance } from '../support/provenance.ts'
-import { type CertifiedRow, certifiedCount, certifyDigits } from './certify.ts'
+import { type CertifiedRow, type CertifySettings, certifiedCount, certifyDigits } from './certify.ts'
 
 /** What the command line gives. */
-export interface CertifyOptions {
+export interface CertifyCall extends CertifySettings {
   readonly models: string[]
   readonly weights: string[]
-  readonly sigma: number
-  readonly images: number
-  readonly samples: number
-  readonly selection: number
-  readonly alpha: number
-  readonly seed: number
   readonly backend: RunBackend
   readonly json?: boolean
   readonly quiet?: boolean
@@ -34,7 +28,7 @@ const format = (rows: readonly CertifiedRow[], radii: readonly number[]): string
   ])
 
 /** @throws UsageError */
-const checkOptions = ({ sigma, alpha, images }: CertifyOptions): void => {
+const checkOptions = ({ sigma, alpha, images }: CertifyCall): void => {
   if (!(sigma > 0 && sigma <= 8)) throw new UsageError(`--sigma is ${sigma}`, 'use a number above 0 and at most 8, in pixels of [0,1]')
   if (!(alpha > 0 && alpha < 1)) throw new UsageError(`--alpha is ${alpha}`, 'use a number between 0 and 1, such as 0.001')
   if (images > 500) throw new UsageError(`--images is ${images}`, 'use at most 500, the number of test digits')
@@ -44,7 +38,7 @@ const checkOptions = ({ sigma, alpha, images }: CertifyOptions): void => {
  * Certifies and prints what the command line asks for.
  * @throws UsageError, UserError and FileError before any work, when options do not fit or weights are missing or damaged
  */
-export const runCertify = async ({ json, quiet, ...o }: CertifyOptions): Promise<void> => {
+export const runCertify = async ({ json, quiet, ...o }: CertifyCall): Promise<void> => {
   checkOptions(o)
   const backend = await presentBackend(o.backend)
   checkWeights(o.weights, o.models)
