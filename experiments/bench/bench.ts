@@ -35,7 +35,7 @@ export interface BenchResults {
 }
 
 /** OpenBLAS's threads look for work for 25 ms. */
-const REST_MS = 50
+const WARM_MS = 50
 
 const TORCH_REMEDY = 'no python3 has torch; apt-get install python3-torch libopenblas0'
 
@@ -69,11 +69,11 @@ export const bench = async (o: BenchOptions): Promise<BenchResults> => {
     const total = o.rows.length * entrants.length * (o.rounds + 1)
     const progress = createProgress({ label: 'bench', total, unit: 'turns', silent: o.silent })
     const results: RowResult[] = []
-    const restMs = entrants.some(({ threads }) => threads > 1) ? REST_MS : 0
+    const warmMs = entrants.some(({ threads }) => threads > 1) ? WARM_MS : 0
     try {
       for (const row of o.rows) {
         const onTurn = ({ name, threads }: Entrant): void => progress.advance(1, `${row.title}: ${name} ${threads}`)
-        const all = await measure(row.work, entrants, { ...o, restMs, onTurn })
+        const all = await measure(row.work, entrants, { ...o, warmMs, onTurn })
         const single = all.find(({ name, threads }) => name === OURS && threads === 1)?.samples ?? []
         for (const threads of o.threads) {
           const measurements = all.filter(each => each.threads === threads)

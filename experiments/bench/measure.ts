@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import type { Case } from './cases.ts'
 import type { Client } from './client.ts'
 import type { Answer, Question, Sample } from './protocol.ts'
@@ -28,8 +27,11 @@ export interface MeasureOptions {
   readonly leastMs: number
   /** Time an entrant may spend on a piece of work; a sample that was begun is finished, and one is always taken. */
   readonly limitMs: number
-  /** Rest before each sample: threads of the entrant before look for work for a while before they sleep, on a processor that is not theirs. */
-  readonly restMs: number
+  /**
+   * How long the work is repeated before each sample, uncounted: threads of the entrant before look for work for a while before
+   * they sleep, and those of this one have to wake and to find a processor each.
+   */
+  readonly warmMs: number
   /** Called after each entrant's turn. */
   readonly onTurn?: (entrant: Entrant) => void
 }
@@ -82,8 +84,8 @@ export const measure = async (work: Case, entrants: readonly Entrant[], o: Measu
     for (let turn = 0; turn < states.length; turn++) {
       const state = states[(round + turn) % states.length]!
       if (state.missing === undefined && (state.samples.length === 0 || state.spentMs < o.limitMs)) {
-        if (o.restMs > 0) await setTimeout(o.restMs)
-        const answer = await asked(state, { sample: { leastMs: o.leastMs } }, GRACE * o.limitMs)
+        const isWarm = o.warmMs === 0 || (await asked(state, { sample: { leastMs: o.warmMs } }, GRACE * o.limitMs))
+        const answer = isWarm && (await asked(state, { sample: { leastMs: o.leastMs } }, GRACE * o.limitMs))
         if (answer && 'sample' in answer) state.samples.push(answer.sample)
       }
       o.onTurn?.(state.entrant)
