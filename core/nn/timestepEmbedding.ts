@@ -20,6 +20,7 @@ export const timestepEmbedding = (t: readonly number[], dim: number, o: Timestep
   const { flipSinToCos = false, freqShift = 1, maxPeriod = 10000 } = o
   const f32 = Math.fround
   const half = Math.floor(dim / 2)
+  const frequencies = Array.from({ length: half }, (_, i) => exp32(f32(f32(f32(-Math.log(maxPeriod)) * i) / f32(half - freqShift))))
   const values = new Float64Array(t.length * dim)
   t.forEach((time, image) => {
     const row = values.subarray(image * dim, (image + 1) * dim)
@@ -29,8 +30,7 @@ export const timestepEmbedding = (t: readonly number[], dim: number, o: Timestep
       row.set(values.subarray(earlier * dim, (earlier + 1) * dim))
       return
     }
-    for (let i = 0; i < half; i++) {
-      const frequency = exp32(f32(f32(f32(-Math.log(maxPeriod)) * i) / f32(half - freqShift)))
+    for (const [i, frequency] of frequencies.entries()) {
       const angle = f32(f32(time) * frequency)
       row[i + (flipSinToCos ? half : 0)] = sin32(angle)
       row[i + (flipSinToCos ? 0 : half)] = cos32(angle)

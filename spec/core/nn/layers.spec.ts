@@ -112,6 +112,12 @@ describe('timestepEmbedding', () => {
   it('should put cosines first when flipped, and a zero last when the dimension is odd', () => {
     near(timestepEmbedding([0.5], 3, { flipSinToCos: true, freqShift: 0 }).dataSync(), [Math.cos(0.5), Math.sin(0.5), 0], 1e-6)
   })
+
+  it('should give an image the bits of its own timestep, whatever timesteps the others of the batch have', () => {
+    const alone = (t: number) => [...timestepEmbedding([t], 6).dataSync()]
+    const t = [3, 700, 3, 12.5, 700, Number.NaN, Number.NaN]
+    expect([...timestepEmbedding(t, 6).dataSync()]).toEqual(t.flatMap(alone))
+  })
 })
 
 describe('upsampleNearest2x and avgPool2d', () => {
