@@ -117,6 +117,7 @@ describe('timestepEmbedding', () => {
     const alone = (t: number) => [...timestepEmbedding([t], 6).dataSync()]
     const t = [3, 700, 3, 12.5, 700, Number.NaN, Number.NaN]
     expect([...timestepEmbedding(t, 6).dataSync()]).toEqual(t.flatMap(alone))
+    expect(alone(Number.NaN).every(Number.isNaN)).toBe(true)
   })
 })
 
