@@ -1,4 +1,5 @@
 import { type Backend, capture, dispose, ops, type Tensor, tensor, tidy } from '../../core/index.ts'
+import { median } from '../bench/statistics.ts'
 
 /** Microseconds of the host's time: JavaScript, the driver's encoding and its submission. */
 export interface HostTime {
@@ -31,8 +32,6 @@ const untilSubmitted = async (run: () => readonly Tensor[]): Promise<number> => 
   dispose([...results])
   return (1000 * elapsed) / kernels
 }
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
 
 /** What a kernel costs the host when its step is replayed, and when the op is called. Undefined where steps are not recorded. */
 export const measureHostTime = async (backend: Backend): Promise<HostTime | undefined> => {
