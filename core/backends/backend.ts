@@ -47,6 +47,8 @@ export interface Backend {
   free(storage: Storage): void
   /** Computes an array whose computation waits for its first use, on backends where this happens; whether it waited. */
   settle?(storage: Storage): boolean
+  /** Waits until everything begun is computed, on backends that let the caller go on before; nothing needs it but a clock. */
+  finish?(): void
   /** Runs a step once, so that it can be replayed, on backends where this is cheaper than running it again. See capture.ts. */
   capture?(inputs: readonly Operand[], step: (inputs: readonly Operand[]) => readonly Operand[]): Promise<CapturedStorages>
   /** Bytes in use and their high-water mark. */

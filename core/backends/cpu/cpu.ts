@@ -7,6 +7,7 @@ import { createHeap } from './heap.ts'
 import type { CpuArray } from './kernel.ts'
 import { kernels } from './kernels.ts'
 import { type HeapStorage, heapStorage } from './storage.ts'
+import { settleThreads } from './threads/outstanding.ts'
 import { elementwiseAll } from './wasm/elementwise.ts'
 
 /**
@@ -87,6 +88,7 @@ export const createCpu = (memory: { readonly maximumPages?: number } = {}): Back
     readSync: read,
     free: storage => fusion.release(storage as HeapStorage),
     settle: storage => fusion.settle(storage as HeapStorage),
+    finish: settleThreads,
     memory: () => ({ bytesLive: heap.bytesLive, bytesPeak: heap.bytesPeak }),
   }
 }

@@ -1,4 +1,5 @@
 import { exhaustedMessage, type LiveBlock } from './exhausted.ts'
+import { isOutstanding, settleThreads } from './threads/outstanding.ts'
 
 /** Whole-memory views. The object stays the same; its fields are replaced when the memory grows, so do not copy them out. */
 export interface HeapView {
@@ -14,9 +15,12 @@ export interface Heap {
   readonly shared: boolean
   /** Declared maximum of `memory`, in pages of 64 KiB; modules that import it must declare the same. */
   readonly maximumPages: number
-  /** The whole memory, for access without making a view: the value at byte address p is `view.f32[p >>> 2]`. */
+  /**
+   * The whole memory, for access without making a view: the value at byte address p is `view.f32[p >>> 2]`. Waits for other
+   * threads, as `f32` and `i32` do.
+   */
   readonly view: HeapView
-  /** A view of `length` float32 (int32) values at byte address `pointer`. Do not keep it across an allocation. */
+  /** A view of `length` float32 (int32) values at byte address `pointer`. Do not keep it across an allocation or a call. */
   f32(pointer: number, length: number): Float32Array
   i32(pointer: number, length: number): Int32Array
   /**
@@ -28,8 +32,13 @@ export interface Heap {
   free(pointer: number): void
   /** Byte address of at least `bytes` bytes for use within one kernel call; the next call of `scratch` may return the same. */
   scratch(bytes: number): number
-  /** Byte address of a fixed 4 KiB through which a kernel passes a call's descriptor. Written just before the call. */
-  readonly descriptor: number
+  /**
+   * Byte address of at least `bytes` bytes, 64-byte aligned, for tables and descriptors that a kernel writes for its calls:
+   * they stay until these are done, on whatever thread. Asked for once, before the calls that read them.
+   */
+  tables(bytes: number): number
+  /** The whole memory, to write into `tables`: does not wait for other threads. */
+  readonly tableView: HeapView
   /** Bytes handed out by `allocate` and not freed (rounded up to block sizes), and the high-water mark of that. */
   readonly bytesLive: number
   readonly bytesPeak: number
@@ -44,7 +53,9 @@ const unitBytes = 64
 const headerBytes = unitBytes
 const classWord = (pointer: number): number => (pointer - 4) >>> 2
 const ownerWord = (pointer: number): number => (pointer - 8) >>> 2
-const descriptorBytes = 4096
+/** Bytes of `tables` at first, and the most that is taken so that the caller can be ahead of other threads. */
+const firstTableBytes = 4096
+const mostTableBytes = 2 ** 20
 const growthBytes = 64 * 2 ** 20
 
 /**
@@ -81,11 +92,14 @@ export const createHeap = ({
   const free: number[][] = Array.from({ length: classCount }, () => [])
   let capacity = 0
   // The first unit stays unused, so that 0 is never the address of a block.
-  const bottom = unitBytes + descriptorBytes
+  const bottom = unitBytes + firstTableBytes
   let top = bottom
   let bytesLive = 0
   let bytesPeak = 0
   let lastOwner = 'a kernel'
+  let tablePointer = unitBytes
+  let tableBytes = firstTableBytes
+  let tableEnd = 0
   let scratchPointer = 0
   let scratchBytes = 0
 
@@ -183,14 +197,46 @@ export const createHeap = ({
     return classUnits(sizeClass) * unitBytes
   }
 
+  const hasRoomFor = (bytes: number): boolean => top + bytes + 2 * headerBytes <= maximumPages * pageBytes
+
+  const enlargeTables = (bytes: number): void => {
+    const pointer = take(bytes, 'tables of kernels')
+    if (tablePointer !== unitBytes) giveBack(tablePointer)
+    tablePointer = pointer
+    tableBytes = bytes
+  }
+
   return {
     memory,
     shared,
     maximumPages,
-    view,
-    f32: (pointer, length) => new Float32Array(view.f32.buffer, pointer, length),
-    i32: (pointer, length) => new Int32Array(view.i32.buffer, pointer, length),
-    descriptor: unitBytes,
+    get view() {
+      settleThreads()
+      return view
+    },
+    tableView: view,
+    f32(pointer, length) {
+      settleThreads()
+      return new Float32Array(view.f32.buffer, pointer, length)
+    },
+    i32(pointer, length) {
+      settleThreads()
+      return new Int32Array(view.i32.buffer, pointer, length)
+    },
+    tables(bytes) {
+      const size = Math.ceil(bytes / unitBytes) * unitBytes
+      const isAhead = isOutstanding()
+      if (!isAhead) tableEnd = 0
+      if (tableEnd + size > tableBytes) {
+        settleThreads()
+        tableEnd = 0
+        const larger = Math.max(size, isAhead && hasRoomFor(2 * tableBytes) ? Math.min(2 * tableBytes, mostTableBytes) : 0)
+        if (larger > tableBytes) enlargeTables(larger)
+      }
+      const pointer = tablePointer + tableEnd
+      tableEnd += size
+      return pointer
+    },
     allocate(bytes, owner = 'a kernel') {
       lastOwner = owner
       const pointer = take(bytes, owner)

@@ -36,6 +36,7 @@ export const profiled = (backend: Backend, recorder: Recorder): Backend => {
     if (!deferred || !backend.settle) return false
     const start = now()
     backend.settle(storage)
+    backend.finish?.()
     const duration = now() - start
     const bytes = bytesOfPass(deferred, shape)
     recorder.record({ name: FUSED, phase: phaseNow(), start, duration, detail: formatShape(shape), flops: 0, bytes, calls: 1 })
@@ -62,6 +63,7 @@ export const profiled = (backend: Backend, recorder: Recorder): Backend => {
       .map(input => ({ input, bytes: bytesOfPass(input.storage.deferred!, input.shape) }))
     const start = now()
     const storage = backend.run(op, inputs, attributes, shape, dtype)
+    backend.finish?.()
     const duration = now() - start
     const settled = waiting.filter(({ input }) => !input.storage.deferred)
     const output = { storage, shape }
@@ -90,6 +92,7 @@ export const profiled = (backend: Backend, recorder: Recorder): Backend => {
       for (const input of inputs) settle(input)
       const start = now()
       const storages = backend.runAll!(name, inputs, attributes, shape)
+      backend.finish?.()
       const duration = now() - start
       if (!storages) return undefined
       const call = { op: { name: 'elementwise' }, inputs: inputs.map(input => input.shape), output: shape }

@@ -31,10 +31,12 @@ export class Helper {
   private at = 0
   private written = 0
   private job = 0
-  /** The last job of the series before, and the last jobs of this one that the caller and that the worker have claimed. */
+  /** The last job of the series before, and the last jobs that the caller and that the worker have claimed. */
   private before = 0
   private ours = 0
   private theirs = 0
+  /** The job that `join` waits for. */
+  private due = 0
   private reason: string | undefined
   /** Set when the thread has ended, by itself or not. */
   ended = false
@@ -82,6 +84,11 @@ export class Helper {
     this.port.postMessage(source)
   }
 
+  /** The jobs that follow are a series of their own. */
+  beginSeries(): void {
+    this.before = this.job
+  }
+
   begin(): void {
     this.job = (this.job + 1) | 0
     this.write(kind.begin, [this.job])
@@ -95,12 +102,25 @@ export class Helper {
     this.write(kind.end, [this.job])
   }
 
+  /** Leaves the series to the worker: nobody else will take its jobs. */
+  leave(): void {
+    this.due = this.job
+  }
+
+  /** Whether the worker has not finished what `join` waits for. */
+  get busy(): boolean {
+    return ((Atomics.load(this.words, word.done) - this.due) | 0) < 0
+  }
+
   /** Claims the next job that the worker has not begun: its place in the series, or -1 when there is none left. */
   takeNext(): number {
     for (;;) {
       const last = Atomics.load(this.words, word.claimed)
       if (last !== this.ours) this.theirs = last
-      if (last === this.job) return -1
+      if (last === this.job) {
+        this.due = this.theirs
+        return -1
+      }
       const next = (last + 1) | 0
       if (Atomics.compareExchange(this.words, word.claimed, last, next) === last) {
         this.ours = next
@@ -110,13 +130,12 @@ export class Helper {
   }
 
   /**
-   * Waits until the worker has finished the jobs that it has claimed, after `takeNext` has found none left.
+   * Waits until the worker has finished the jobs that it has claimed of the series before, whose last `takeNext` has found
+   * none left.
    * @throws ThreadError when one of their calls failed or the thread has ended
    */
   join(): void {
-    this.waitFor(word.done, this.theirs)
-    this.before = this.job
-    this.ours = this.job
+    this.waitFor(word.done, this.due)
     if (Atomics.load(this.words, word.failed) === 0) return
     Atomics.store(this.words, word.failed, 0)
     this.readReason()

@@ -1,6 +1,7 @@
 import type { Heap } from '../heap.ts'
 import { type Linked, type LinkedSource, sourceOf } from '../wasm/link.ts'
 import type { Helper } from './helper.ts'
+import { busyHelper, leaveTo, settleThreads } from './outstanding.ts'
 import { readyHelpers, threadCount } from './pool.ts'
 
 /**
@@ -21,14 +22,16 @@ import { readyHelpers, threadCount } from './pool.ts'
  *   even bytes that the next unit would overwrite.
  * - The body makes all its calls through the `wasm` it is given. For another thread this only writes the calls down, so
  *   the body must not look at results, nor write to the memory itself: tables are placed before. Calls return nothing.
- * - Everything allocated (arrays, scratch, a place for each share) is allocated before.
+ * - Everything allocated (arrays, scratch, a place for each share) is allocated before; tables are in the heap's `tables`.
  * - A share of more than half a millisecond is handed over in a few pieces: the body is called for one range after the
  *   other, and the last ones may go to another thread, with the `index` of that one. So nothing is left in scratch memory
  *   for the next range.
- * - `onThreads` returns when all shares are done. What all need first (transformed filters) is a call of its own before.
+ * - Other threads may still compute when `onThreads` returns. What follows waits for them where it must: the next
+ *   `onThreads`, any other call of a linked function, any view of the heap. What all shares need first (transformed filters) is
+ *   a call of its own before.
  */
 
-/** The units first <= unit < end, computed by one thread. */
+/** The units first <= unit < end, computed by one thread; none where first = end. */
 export interface Share {
   /** 0 for the first share, and so on: which part of the scratch memory is its thread's. */
   readonly index: number
@@ -53,6 +56,12 @@ let smallestShare = defaultSmallestShare
 const smallestPiece = 250_000
 const mostPieces = 4
 
+/**
+ * About how long the caller is busy between two ops, in nanoseconds, while the other threads finish the first: its own
+ * share is so much shorter.
+ */
+const pause = 15_000
+
 /** Sets from how many nanoseconds on a share is worth a thread, for tests of small sizes; the default without an argument. */
 export const setSmallestShare = (nanoseconds = defaultSmallestShare): void => {
   smallestShare = nanoseconds
@@ -62,16 +71,20 @@ export const setSmallestShare = (nanoseconds = defaultSmallestShare): void => {
 export const isWorthThreads = (heap: Heap, nanoseconds: number): boolean =>
   nanoseconds >= 2 * smallestShare && heap.shared && threadCount() > 1
 
-/** All units as one share, for work that must stay on the caller's thread. */
+/** All units as one share, for work that cannot be divided. */
 export const whole = (units: number): Share => ({ index: 0, first: 0, end: units, pieces: 1 })
 
-/** Divides units into shares of equal length (to one unit), one where threads are not worth it. */
+/** Divides units into shares of equal length (to one unit), but for the shorter one of the caller; one where threads are not worth it. */
 export const divide = (heap: Heap, { units, nanoseconds }: Work): readonly Share[] => {
   if (units < 2 || !isWorthThreads(heap, nanoseconds)) return [whole(units)]
   const most = smallestShare > 0 ? Math.floor(nanoseconds / smallestShare) : units
   const count = Math.min(units, most, readyHelpers().length + 1)
   const pieces = Math.max(1, Math.min(mostPieces, Math.floor(units / count), Math.floor(nanoseconds / count / smallestPiece)))
-  const start = (index: number) => Math.floor((index * units) / count)
+  if (count === 1) return [whole(units)]
+  const unit = nanoseconds / units
+  const ahead = unit > 0 ? (Math.min(pause, nanoseconds / count) * (count - 1)) / (count * unit) : 0
+  const first = Math.round(units / count - ahead)
+  const start = (index: number) => (index === 0 ? 0 : first + Math.floor(((index - 1) * (units - first)) / (count - 1)))
   return Array.from({ length: count }, (_, index) => ({ index, first: start(index), end: start(index + 1), pieces }))
 }
 
@@ -117,14 +130,34 @@ const hand = (helper: Helper, source: LinkedSource, write: (wasm: Linked) => voi
 }
 
 /**
- * Runs the body for every share: the first on the caller's thread, the others on one thread each, and returns when all
- * are done. What the other threads have not begun when the caller has done its share is computed by the caller, so that a
- * busy machine costs little.
- * @throws ThreadError when a call fails on another thread or the thread ends; every other thread is done by then
+ * Runs what cannot be divided or is too short for it: on the other thread if that one is busy, so that the caller need not wait
+ * for it, else on the caller's. The rules are those of `onThreads`.
+ */
+export const onOneThread = (wasm: Linked, body: (wasm: Linked) => void): void => {
+  const helper = busyHelper()
+  if (!helper) {
+    body(wasm)
+    return
+  }
+  const source = sourceOf(wasm)
+  helper.send(source)
+  helper.beginSeries()
+  try {
+    hand(helper, source, body)
+  } finally {
+    helper.leave()
+  }
+}
+
+/**
+ * Runs the body for every share: the first on the caller's thread, the others on one thread each. What the other threads
+ * have not begun when the caller has done its share is computed by the caller, so that a busy machine costs little. What
+ * they have begun they finish while the caller goes on; see outstanding.ts.
+ * @throws ThreadError when a call failed on another thread or the thread ended, be it of an op before: all are done by then
  */
 export const onThreads = (wasm: Linked, shares: readonly Share[], body: Body): void => {
   if (shares.length === 1) {
-    body(wasm, shares[0]!)
+    onOneThread(wasm, wasm => body(wasm, shares[0]!))
     return
   }
   const errors: unknown[] = []
@@ -137,18 +170,27 @@ export const onThreads = (wasm: Linked, shares: readonly Share[], body: Body): v
   }
   const source = sourceOf(wasm)
   const helpers = readyHelpers()
+  // One thread does what it is told in order; of several, one would begin before another has finished what came before.
+  if (helpers.length > 1) attempt(settleThreads)
   const handed = shares.slice(1, helpers.length + 1).map((share, i) => ({ helper: helpers[i]!, pieces: piecesOf(share) }))
   for (const { helper, pieces } of handed) {
     helper.send(source)
+    helper.beginSeries()
     for (const piece of pieces) attempt(() => hand(helper, source, recorder => body(recorder, piece)))
   }
-  for (const share of [shares[0]!, ...shares.slice(handed.length + 1)]) attempt(() => body(wasm, { ...share, index: 0 }))
+  attempt(settleThreads)
+  for (const share of [shares[0]!, ...shares.slice(handed.length + 1)]) {
+    if (share.first < share.end) attempt(() => body(wasm, { ...share, index: 0 }))
+  }
   for (const { helper, pieces } of handed) {
     for (let i = helper.takeNext(); i >= 0; i = helper.takeNext()) {
       const piece = pieces[i]!
       attempt(() => body(wasm, { ...piece, index: 0 }))
     }
   }
-  for (const { helper } of handed) attempt(() => helper.join())
-  if (errors.length > 0) throw errors[0]
+  leaveTo(handed.map(({ helper }) => helper))
+  if (errors.length > 0) {
+    attempt(settleThreads)
+    throw errors[0]
+  }
 }

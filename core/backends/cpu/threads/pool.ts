@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Helper } from './helper.ts'
+import { settleThreads } from './outstanding.ts'
 
 /** More threads than this are used only when asked for: the shares of most ops become too small to gain. */
 const mostByDefault = 16
@@ -38,6 +39,7 @@ export const threadCount = (): number => {
 
 /** Ends the worker threads; resolves when they are gone. The next op that gains by them starts new ones. */
 export const stopThreads = async (): Promise<void> => {
+  settleThreads()
   const stopped = helpers ?? []
   helpers = undefined
   await Promise.all(stopped.map(helper => helper.stop()))
@@ -49,6 +51,7 @@ export const stopThreads = async (): Promise<void> => {
  * @throws when it is not a whole number of at least 1
  */
 export const setThreads = (count: number): void => {
+  settleThreads()
   threads = checked(count, 'setThreads')
   void stopThreads()
 }
@@ -56,6 +59,7 @@ export const setThreads = (count: number): void => {
 /** A thread that ended after it was ready is replaced with all others; one that never came is not tried again. */
 const replaceEnded = (): void => {
   if (!helpers?.some(helper => helper.ended)) return
+  settleThreads()
   const canStart = helpers.every(helper => helper.started)
   void stopThreads()
   if (!canStart) helpers = []

@@ -4,7 +4,7 @@ import type { ModuleBuilder } from './assembler.ts'
 import { blockLength, blockPixels, blockTaps, eachBlockOf, multiplyAddsPerNanosecond, rowParts } from './convBlocks.ts'
 import { buildConvGather } from './convGather.ts'
 import { type ConvGeometry, type ConvPhase, type ConvPlan, forwardPlan, geometryKey, inputGradPlan, type Offsets } from './convPlan.ts'
-import { carve, put, remember } from './convScratch.ts'
+import { carve, carveTables, put, remember } from './convScratch.ts'
 import { buildGemm, edgeBytes } from './gemm.ts'
 import { type BuildOptions, type Linked, link } from './link.ts'
 
@@ -20,7 +20,7 @@ const cachedPlan = (make: typeof forwardPlan, g: ConvGeometry, images: number): 
 
 /** Writes the offsets of `rows` rows `pitch` floats apart, completed to whole strips by the last row. */
 const putRowOffsets = (heap: Heap, at: number, rows: number, pitch: number): void => {
-  const words = heap.view.i32
+  const words = heap.tableView.i32
   const count = Math.ceil(rows / 4) * 4
   for (let i = 0; i < count; i++) words[(at >>> 2) + i] = 4 * Math.min(i, rows - 1) * pitch
 }
@@ -79,16 +79,17 @@ const runPhase = (heap: Heap, plan: ConvPlan, phase: ConvPhase, batch: number, g
   const shares = divide(heap, { units: blocks * parts.parts, nanoseconds })
   const packShares = divide(heap, { units: strips * groups, nanoseconds: 4 * strips * groups * k })
   const [tapBytes, pixelBytes] = [4 * taps.table.length, 4 * pixels.table.length]
-  const sizes = [16 * strips * k * groups, tapBytes, tapBytes, pixelBytes, pixelBytes, 64, 16 * strips]
+  const tableBytes = [tapBytes, tapBytes, pixelBytes, pixelBytes, 64, 16 * strips]
   const perShare = [4 * blockPixels * blockTaps, 16 * strips * blockPixels, edgeBytes, 4 * paddedFloats(plan)]
-  const [packed, tapsAt, weightTapsAt, pixelsAt, outputsAt, zero, rowsAt, ...places] = carve(heap, sizes, perShare, shares.length)
+  const [packed, ...places] = carve(heap, [16 * strips * k * groups], perShare, shares.length)
+  const [tapsAt, weightTapsAt, pixelsAt, outputsAt, zero, rowsAt] = carveTables(heap, tableBytes)
   put(heap, tapsAt, taps.table)
   put(heap, weightTapsAt, weightTaps.table)
   put(heap, pixelsAt, pixels.table)
   put(heap, outputsAt, outputs.table)
   putRowOffsets(heap, rowsAt, plan.rows, plan.weightRowPitch)
-  heap.f32(zero, 1).fill(0)
-  for (const { index } of shares) heap.f32(places[4 * index + 3], paddedFloats(plan)).fill(0)
+  heap.tableView.f32[zero >>> 2] = 0
+  if (plan.hasBorder) for (const { index } of shares) heap.f32(places[4 * index + 3], paddedFloats(plan)).fill(0)
 
   const packedGroup = 16 * strips * k
   onThreads(linked, packShares, (wasm, { first, end }) => {
@@ -190,23 +191,24 @@ export const directWeightGrad = (heap: Heap, g: ConvGeometry, batch: number, { x
     [phase.taps, phase.pixels, phase.outputs].map(({ table }) => 4 * table.length),
   )
   const perShare = [16 * strips * blockPixels, 4 * blockPixels * blockTaps, edgeBytes, 4 * paddedFloats(whole)]
-  const [rowsAt, ...places] = carve(heap, [16 * strips, ...tableBytes], perShare, shares.length)
+  const places = carve(heap, [], perShare, shares.length)
+  const [rowsAt, ...tables] = carveTables(heap, [16 * strips, ...tableBytes])
   putRowOffsets(heap, rowsAt, rows, plane)
   for (const [i, { phases }] of [whole, rest].entries()) {
-    put(heap, places[3 * i], phases[0].taps.table)
-    put(heap, places[3 * i + 1], phases[0].pixels.table)
-    put(heap, places[3 * i + 2], phases[0].outputs.table)
+    put(heap, tables[3 * i], phases[0].taps.table)
+    put(heap, tables[3 * i + 1], phases[0].pixels.table)
+    put(heap, tables[3 * i + 2], phases[0].outputs.table)
   }
-  for (const { index } of shares) heap.f32(places[6 + 4 * index + 3], paddedFloats(whole)).fill(0)
+  if (whole.hasBorder) for (const { index } of shares) heap.f32(places[4 * index + 3], paddedFloats(whole)).fill(0)
 
   onThreads(linked, shares, (wasm, share) => {
-    const [packed, panels, edge, padded] = places.slice(6 + 4 * share.index)
+    const [packed, panels, edge, padded] = places.slice(4 * share.index)
     const [firstTap, endTap] = [8 * share.first, Math.min(k, 8 * share.end)]
     for (let n = 0; n < batch; n += images) {
       const isWhole = n + images <= batch
       const plan = isWhole ? whole : rest
       const [phase] = plan.phases
-      const [tapsAt, pixelsAt, outputsAt] = places.slice(isWhole ? 0 : 3)
+      const [tapsAt, pixelsAt, outputsAt] = tables.slice(isWhole ? 0 : 3)
       const source = withBorder(wasm, plan, x + 4 * n * g.inChannels * g.height * g.width, padded)
       for (let group = 0; group < g.groups; group++) {
         const groupSource = source + 4 * group * (g.inChannels / g.groups) * plan.padded.height * plan.padded.width

@@ -3,7 +3,8 @@ import { type Linear, lineariseAll, type Step } from '../../../expr/linear.ts'
 import type { SeveralAttributes } from '../../../ops/elementwiseAll.ts'
 import type { Heap } from '../heap.ts'
 import type { CpuArray, CpuKernel } from '../kernel.ts'
-import { isWorthThreads } from '../threads/onThreads.ts'
+import { isWorthThreads, onOneThread } from '../threads/onThreads.ts'
+import { isOutstanding } from '../threads/outstanding.ts'
 import type { FunctionBuilder, Local } from './assembler.ts'
 import { collapse, maximumInputs, maximumRank, sizes, strides } from './collapse.ts'
 import { type Counts, innerAxes, inputWord, outputWord, paramWord } from './elementwiseDescriptor.ts'
@@ -149,11 +150,18 @@ const moduleFor = (heap: Heap, { modules, linear }: Compiled, o: { readonly inpu
 }
 
 /** Writes the descriptor of the inner axes and runs them once for each position of the outer ones. */
-const runCollapsed = (heap: Heap, wasm: Linked, o: { inputs: readonly CpuArray[]; outputs: readonly CpuArray[]; rank: number }) => {
-  const { inputs, outputs, rank } = o
+const runCollapsed = (
+  heap: Heap,
+  wasm: Linked,
+  o: { inputs: readonly CpuArray[]; outputs: readonly CpuArray[]; params: readonly number[]; rank: number },
+) => {
+  const { inputs, outputs, params, rank } = o
   const counts: Counts = { outputs: outputs.length, inputs: inputs.length }
-  const words = heap.view.i32
-  const base = heap.descriptor >>> 2
+  const descriptor = heap.tables(4 * paramWord(counts, params.length))
+  const words = heap.tableView.i32
+  const base = descriptor >>> 2
+  const first = base + paramWord(counts, 0)
+  for (let i = 0; i < params.length; i++) heap.tableView.f32[first + i] = params[i]!
   words[base] = sizes[0]!
   words[base + 1] = rank > 1 ? sizes[1]! : 1
   words[base + 2] = rank > 2 ? sizes[2]! : 1
@@ -166,6 +174,10 @@ const runCollapsed = (heap: Heap, wasm: Linked, o: { inputs: readonly CpuArray[]
   }
   let outer = 1
   for (let axis = innerAxes; axis < rank; axis++) outer *= sizes[axis]!
+  if (outer === 1 && isOutstanding()) {
+    onOneThread(wasm, wasm => wasm.run!(descriptor))
+    return
+  }
   const block = 4 * sizes[0]! * words[base + 1]! * words[base + 2]!
   for (let i = 0; i < outer; i++) {
     if (i > 0) {
@@ -180,7 +192,7 @@ const runCollapsed = (heap: Heap, wasm: Linked, o: { inputs: readonly CpuArray[]
         words[base + inputWord(counts, k)] = inputs[k]!.pointer + 4 * offset
       }
     }
-    wasm.run!(heap.descriptor)
+    wasm.run!(descriptor)
   }
 }
 
@@ -208,9 +220,7 @@ export const elementwiseAll = (
   let nanoseconds = entry.elementTime
   for (let axis = 0; axis < rank; axis++) nanoseconds *= sizes[axis]!
   if (isWorthThreads(heap, nanoseconds) && runInShares(heap, wasm, { inputs, outputs, params, rank, nanoseconds })) return true
-  const first = (heap.descriptor >>> 2) + paramWord({ outputs: outputs.length, inputs: inputs.length }, 0)
-  for (let i = 0; i < params.length; i++) heap.view.f32[first + i] = params[i]!
-  runCollapsed(heap, wasm, { inputs, outputs, rank })
+  runCollapsed(heap, wasm, { inputs, outputs, params, rank })
   return true
 }
 

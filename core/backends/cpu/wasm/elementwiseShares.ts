@@ -59,9 +59,9 @@ export const runInShares = (heap: Heap, wasm: Linked, { inputs, outputs, params,
   const counts: Counts = { outputs: outputs.length, inputs: inputs.length }
   const slotBytes = 4 * paramWord(counts, params.length)
   // Every call has a descriptor of its own, since it is read later than written: three a range, and again if taken back.
-  let slot = heap.scratch(slotBytes * 6 * shares.length * shares[0]!.pieces)
+  let slot = heap.tables(slotBytes * 6 * shares.length * shares[0]!.pieces)
   const describe = ({ start, size }: Box): number => {
-    const words = heap.view.i32
+    const words = heap.tableView.i32
     const base = slot >>> 2
     const stride = (k: number, axis: number) => (axis < rank ? strides[k * maximumRank + axis]! : 0)
     words.set(size, base)
@@ -71,7 +71,7 @@ export const runInShares = (heap: Heap, wasm: Linked, { inputs, outputs, params,
       const offset = start[0] * stride(k, 0) + start[1] * stride(k, 1) + start[2] * stride(k, 2)
       words.set([inputs[k]!.pointer + 4 * offset, 4 * stride(k, 1), 4 * stride(k, 2)], base + inputWord(counts, k))
     }
-    heap.view.f32.set(params, base + paramWord(counts, 0))
+    heap.tableView.f32.set(params, base + paramWord(counts, 0))
     slot += slotBytes
     return 4 * base
   }

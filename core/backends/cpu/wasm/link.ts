@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import type { Heap } from '../heap.ts'
+import { settleThreads } from '../threads/outstanding.ts'
 import { ModuleBuilder } from './assembler.ts'
 
 /** The exported functions of a linked module; addresses and counts are i32, scalars f32. */
@@ -59,6 +60,14 @@ let functionCount = 0
 /** Where the functions of `link` come from. */
 export const sourceOf = (linked: Linked): LinkedSource => sources.get(linked)!
 
+/** A function that waits for other threads first, so that nobody need think of what these still compute. */
+const afterOthers =
+  (run: Linked[string]): Linked[string] =>
+  (...values) => {
+    settleThreads()
+    return run(...values)
+  }
+
 type Cache = Map<string, Linked>
 const caches = new WeakMap<Heap, { readonly fused: Cache; readonly plain: Cache }>()
 
@@ -76,7 +85,8 @@ export const link = (heap: Heap, key: string, build: (m: ModuleBuilder, options:
     const m = new ModuleBuilder()
     build(m, { fma })
     const module = new WebAssembly.Module(m.encode(heap))
-    linked = new WebAssembly.Instance(module, { env: { memory: heap.memory } }).exports as Linked
+    const { exports } = new WebAssembly.Instance(module, { env: { memory: heap.memory } })
+    linked = Object.fromEntries(Object.entries(exports as Linked).map(([name, run]) => [name, afterOthers(run)]))
     const names = Object.keys(linked)
     sources.set(linked, { module, memory: heap.memory, names, first: functionCount })
     functionCount += names.length

@@ -1,5 +1,5 @@
 import type { Heap } from '../heap.ts'
-import { divide, isWorthThreads, onThreads } from '../threads/onThreads.ts'
+import { divide, isWorthThreads, onOneThread, onThreads } from '../threads/onThreads.ts'
 import { type Linked, link } from './link.ts'
 import { buildStridedCopy } from './stridedCopyKernels.ts'
 
@@ -84,7 +84,7 @@ export const stridedCopy = (heap: Heap, source: Region, target: Region, box: rea
   let total = elementTime[way]
   for (let axis = 0; axis < rank; axis++) total *= sizes[axis]!
   if (!isWorthThreads(heap, total)) {
-    copyPart(wasm, { source, target, rank, way, axis: 2, first: 0, end: sizes[2]! })
+    onOneThread(wasm, wasm => copyPart(wasm, { source, target, rank, way, axis: 2, first: 0, end: sizes[2]! }))
     return
   }
   const counts = grain.map((size, axis) => Math.ceil(sizes[axis]! / size))

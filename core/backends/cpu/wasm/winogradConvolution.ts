@@ -1,7 +1,7 @@
 import type { Heap } from '../heap.ts'
 import { divide, onThreads, type Share } from '../threads/onThreads.ts'
 import type { ConvOperands } from './convDirect.ts'
-import { carve, put } from './convScratch.ts'
+import { carve, carveTables, put } from './convScratch.ts'
 import type { Linked } from './link.ts'
 import { linkWinograd, type TileBlock, type WinogradSize, withBorder } from './winograd.ts'
 import { type WinogradLayout, winogradLayout } from './winogradLayout.ts'
@@ -159,9 +159,10 @@ export const winogradConvolution = (
   const gathers = few && adjoint && layout.manyFilters && results % channels === 0
   const threads = Math.max(shares.length, preparation.length)
   const addresses = carve(heap, [...layout.sharedBytes, gathers ? 36 * sources * results : 0], layout.ownBytes, threads)
-  const [shared, inputs, outputs, inputsRest, outputsRest, zero, border, gathered] = addresses
+  const [shared, border, gathered] = addresses
+  const [inputs, outputs, inputsRest, outputsRest, zero] = carveTables(heap, layout.tableBytes)
   const places: Place[] = []
-  for (let i = 0, at = 8; i < threads; i++, at += 4) {
+  for (let i = 0, at = 3; i < threads; i++, at += 4) {
     places.push({ products: addresses[at], scratch: addresses[at + 1], edge: addresses[at + 2], own: addresses[at + 3] })
   }
   put(heap, inputs, plans[0].input)
@@ -170,7 +171,7 @@ export const winogradConvolution = (
     put(heap, inputsRest, plans[1].input)
     put(heap, outputsRest, plans[1].output)
   }
-  heap.view.f32[zero >>> 2] = 0
+  heap.tableView.f32[zero >>> 2] = 0
   const linked = linkWinograd(heap, variant)
   const source = withBorder(heap, linked, { size: whole, within: layout.size, source: operands.source, border })
   const filters = gathers ? gathered : 0

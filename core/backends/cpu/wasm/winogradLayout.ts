@@ -44,7 +44,9 @@ export interface WinogradLayout {
   readonly products: Work
   /** Tables for a block's images, and for the last ones, if those are fewer. */
   readonly plans: readonly [whole: ConvolutionPlan, rest: ConvolutionPlan | undefined]
-  /** Bytes of what threads share: tiles or filters, the tables, a zero and the border. */
+  /** Bytes of the tables, and of a zero. */
+  readonly tableBytes: readonly number[]
+  /** Bytes of what threads share: tiles or filters, and the border. */
   readonly sharedBytes: readonly number[]
   /** Bytes of what each thread has: products, scratch memory, edge and its own filters or tiles. */
   readonly ownBytes: readonly number[]
@@ -85,7 +87,8 @@ const makeLayout = (variant: WinogradVariant, whole: WinogradSize, threads: numb
       : { units: padded / 4, nanoseconds: filterTime * sources * results },
     products: { units: few ? Math.ceil(results / channels) : blocks.length, nanoseconds: nanosecondsOf(variant, whole) },
     plans: [planFor(images), restImages > 0 ? planFor(restImages) : undefined],
-    sharedBytes: [frequencies * (few ? sourcePitch : filterPitch), ...tableBytes, ...tableBytes, 4, 4 * borderFloats(whole, variant)],
+    tableBytes: [...tableBytes, ...tableBytes, 4],
+    sharedBytes: [frequencies * (few ? sourcePitch : filterPitch), 4 * borderFloats(whole, variant)],
     ownBytes: [frequencies * productPitch, scratchBytes, edgeBytes, frequencies * (few ? filterPitch : sourcePitch)],
   }
 }

@@ -2,7 +2,7 @@ import type { Heap } from '../heap.ts'
 import { divide, onThreads, type Share } from '../threads/onThreads.ts'
 import { copyBytes } from './bulk.ts'
 import { multiplyAddsPerNanosecond } from './convBlocks.ts'
-import { carve, put } from './convScratch.ts'
+import { carve, carveTables, put } from './convScratch.ts'
 import { edgeBytes } from './gemm.ts'
 import type { Linked } from './link.ts'
 import {
@@ -71,14 +71,13 @@ export const winogradWeightGrad = (
       few ? 0 : sumBytes,
       padded ? 288 * panels * results : 0,
       4 * borderFloats(whole, variant),
-      ...tableBytes,
-      ...tableBytes,
     ],
     perPlace,
     places,
   )
+  const tables = carveTables(heap, [...tableBytes, ...tableBytes])
   const ofShare = ({ index }: Share) => {
-    const [scratch, edge, ownSums] = rest.slice(8 + 3 * index)
+    const [scratch, edge, ownSums] = rest.slice(3 * index)
     return { scratch, edge, ownSums }
   }
   const linked = linkWinogradGradient(heap, variant)
@@ -90,7 +89,7 @@ export const winogradWeightGrad = (
   ]) {
     if (count === 0) continue
     const plan = weightGradPlan({ ...size, images: count }, variant)
-    for (const [i, table] of [plan.input, plan.inputRest, plan.output, plan.outputRest].entries()) put(heap, rest[at + i], table)
+    for (const [i, table] of [plan.input, plan.inputRest, plan.output, plan.outputRest].entries()) put(heap, tables[at + i], table)
   }
 
   const planeBytes = 4 * size.height * size.width
@@ -111,10 +110,10 @@ export const winogradWeightGrad = (
       wasm.tileOutputAdjoint(to, from, at, block.tiles, count, strip, 4 * outPlaneBytes, 32, dyPitch, 4 * size.outWidth, scratch)
     }
     const [wholePanels, wholeStrips] = [Math.floor(sources / 8), Math.floor(results / 4)]
-    within(share, [0, wholePanels], (first, count) => input(first, count, rest[at]))
-    within(share, [wholePanels, panels], (first, count) => input(wholePanels + first, count, rest[at + 1]))
-    within(share, [panels, panels + wholeStrips], (first, count) => output(first, count, rest[at + 2]))
-    within(share, [panels + wholeStrips, panels + strips], (first, count) => output(wholeStrips + first, count, rest[at + 3]))
+    within(share, [0, wholePanels], (first, count) => input(first, count, tables[at]))
+    within(share, [wholePanels, panels], (first, count) => input(wholePanels + first, count, tables[at + 1]))
+    within(share, [panels, panels + wholeStrips], (first, count) => output(first, count, tables[at + 2]))
+    within(share, [panels + wholeStrips, panels + strips], (first, count) => output(wholeStrips + first, count, tables[at + 3]))
   }
   /** Sums of `count` strips from `first` at `to`, of all frequencies. */
   const multiplyStrips = (wasm: Linked, { tiles, first, count, to, edge }: Record<'tiles' | 'first' | 'count' | 'to' | 'edge', number>) => {

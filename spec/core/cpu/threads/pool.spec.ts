@@ -54,6 +54,23 @@ describe('the pool of worker threads', () => {
     expect(addOnes()).toEqual(ones)
   })
 
+  it('should name a thread that has ended while the caller went on', async () => {
+    setThreads(2)
+    expect(await startThreads(new URL('./dyingWorker.mjs', import.meta.url))).toBe(2)
+    const goOn = async (): Promise<void> => {
+      for (let i = 0; i < 500; i++) {
+        onThreads(wasm, divide(heap, { units: 8, nanoseconds: 1e9 }), (on, { index, first, end }) => {
+          if (index === 0) busyFor(20)
+          for (let unit = first; unit < end; unit++) on.addTo!(cells + 4 * unit, 1)
+        })
+        await new Promise(resolve => setTimeout(resolve, 20))
+      }
+    }
+    await expect(goOn()).rejects.toThrow(ThreadError)
+    expect(await startThreads()).toBe(2)
+    expect(addOnes()).toEqual(ones)
+  })
+
   it.each([
     ['a worker cannot start', () => {}, new URL('./absent.mjs', import.meta.url)],
     ['there is no SharedArrayBuffer', () => vi.stubGlobal('SharedArrayBuffer', undefined), undefined],
