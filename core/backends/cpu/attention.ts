@@ -64,7 +64,7 @@ const eachHead = <Shared extends string, Own extends string>(heap: Heap, o: Head
     }
     return
   }
-  const shares = divide(heap, { units: heads, nanoseconds: heads * nanoseconds })
+  const shares = divide(heap, { units: heads, nanoseconds: heads * nanoseconds, isLast: true })
   const named = naming(carve(heap, [], [...sharedBytes, ...ownBytes], shares.length))
   const places = shares.map(() => ({ shared: named(scratch.shared), own: named(scratch.own) }))
   onThreads(linked, shares, (wasm, { index, first, end }) => {

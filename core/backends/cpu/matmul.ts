@@ -126,7 +126,7 @@ const byRows = (heap: Heap, wasm: Linked, p: Products, nanoseconds: number): voi
 /** The units of work are whole products, those of one block each in one call. */
 const byProducts = (heap: Heap, wasm: Linked, p: Products, nanoseconds: number): void => {
   const { rows, columns, k, transposeA, transposeB } = p
-  const shares = divide(heap, { units: p.batch, nanoseconds })
+  const shares = divide(heap, { units: p.batch, nanoseconds, isLast: true })
   const scratch = carve(heap, [], [packedBytes], shares.length)
   const name = `matmul${transposeA ? 'Lanes' : 'Transposed'}${transposeB ? 'Transposed' : 'Lanes'}`
   const [lda, ldb] = [4 * (transposeA ? rows : k), 4 * (transposeB ? k : columns)]

@@ -46,6 +46,8 @@ export interface Work {
   readonly units: number
   /** About how long one thread takes for everything. */
   readonly nanoseconds: number
+  /** Whether the op ends with it: then the caller's share is shorter by `pause`. */
+  readonly isLast?: boolean
 }
 
 /** Waking a thread and waiting for it costs up to 20 microseconds, which a share should outweigh. */
@@ -57,8 +59,7 @@ const smallestPiece = 250_000
 const mostPieces = 4
 
 /**
- * About how long the caller is busy between two ops, in nanoseconds, while the other threads finish the first: its own
- * share is so much shorter.
+ * About how long the caller is busy between two ops, in nanoseconds, while the other threads finish the first.
  */
 const pause = 15_000
 
@@ -74,15 +75,15 @@ export const isWorthThreads = (heap: Heap, nanoseconds: number): boolean =>
 /** All units as one share, for work that cannot be divided. */
 export const whole = (units: number): Share => ({ index: 0, first: 0, end: units, pieces: 1 })
 
-/** Divides units into shares of equal length (to one unit), but for the shorter one of the caller; one where threads are not worth it. */
-export const divide = (heap: Heap, { units, nanoseconds }: Work): readonly Share[] => {
+/** Divides units into shares of equal length (to one unit), but for the caller's at the end of an op; one where threads are not worth it. */
+export const divide = (heap: Heap, { units, nanoseconds, isLast = false }: Work): readonly Share[] => {
   if (units < 2 || !isWorthThreads(heap, nanoseconds)) return [whole(units)]
   const most = smallestShare > 0 ? Math.floor(nanoseconds / smallestShare) : units
   const count = Math.min(units, most, readyHelpers().length + 1)
   const pieces = Math.max(1, Math.min(mostPieces, Math.floor(units / count), Math.floor(nanoseconds / count / smallestPiece)))
   if (count === 1) return [whole(units)]
   const unit = nanoseconds / units
-  const ahead = unit > 0 ? (Math.min(pause, nanoseconds / count) * (count - 1)) / (count * unit) : 0
+  const ahead = isLast && unit > 0 ? (Math.min(pause, nanoseconds / count) * (count - 1)) / (count * unit) : 0
   const first = Math.round(units / count - ahead)
   const start = (index: number) => (index === 0 ? 0 : first + Math.floor(((index - 1) * (units - first)) / (count - 1)))
   return Array.from({ length: count }, (_, index) => ({ index, first: start(index), end: start(index + 1), pieces }))

@@ -54,7 +54,7 @@ export const runInShares = (heap: Heap, wasm: Linked, { inputs, outputs, params,
   if (rank > innerAxes || (rank > 1 && sizes[0]! % 4 !== 0)) return false
   const [n, rows, planes] = [sizes[0]!, rank > 1 ? sizes[1]! : 1, rank > 2 ? sizes[2]! : 1]
   const units = rank === 1 ? Math.ceil(n / lineElements) : rows * planes
-  const shares = divide(heap, { units, nanoseconds })
+  const shares = divide(heap, { units, nanoseconds, isLast: true })
   if (shares.length === 1) return false
   const counts: Counts = { outputs: outputs.length, inputs: inputs.length }
   const slotBytes = 4 * paramWord(counts, params.length)

@@ -53,7 +53,7 @@ const run = (
   const rows = [p.rows, p.rowLength, 4 * p.rowStep, 4 * p.rowParameterStep]
   const sets = p.images * p.sets
   const nanoseconds = sets * p.rows * p.rowLength * elementTime[name][activation]
-  onThreads(wasm, divide(heap, { units: sets, nanoseconds }), (wasm, { first, end }) => {
+  onThreads(wasm, divide(heap, { units: sets, nanoseconds, isLast: true }), (wasm, { first, end }) => {
     for (const run of runsOf(first, end, p.sets)) {
       const data = steps[0] * run.first
       const parameters = steps[1] * (run.first % p.sets)

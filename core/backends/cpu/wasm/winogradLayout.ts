@@ -85,7 +85,7 @@ const makeLayout = (variant: WinogradVariant, whole: WinogradSize, threads: numb
     preparation: few
       ? { units: sources, nanoseconds: tileTime * tiles * sources }
       : { units: padded / 4, nanoseconds: filterTime * sources * results },
-    products: { units: few ? Math.ceil(results / channels) : blocks.length, nanoseconds: nanosecondsOf(variant, whole) },
+    products: { units: few ? Math.ceil(results / channels) : blocks.length, nanoseconds: nanosecondsOf(variant, whole), isLast: true },
     plans: [planFor(images), restImages > 0 ? planFor(restImages) : undefined],
     tableBytes: [...tableBytes, ...tableBytes, 4],
     sharedBytes: [frequencies * (few ? sourcePitch : filterPitch), 4 * borderFloats(whole, variant)],
