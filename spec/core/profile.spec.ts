@@ -57,6 +57,23 @@ describe('the profiler', () => {
     expect(measured.memory()).toEqual(plain.memory())
   })
 
+  it('should count the time of an op until it is computed, where the caller may go on before', () => {
+    const milliseconds = 20
+    const late: Backend = Object.assign(Object.create(createCpu()) as Backend, {
+      finish() {
+        const end = performance.now() + milliseconds
+        while (performance.now() < end);
+      },
+    })
+    const { rows } = profileOf(late, () => {
+      const x = values([3, 3])
+      x.matmul(x)
+      const large = values([300, 300])
+      large.mul(2).dataSync()
+    })
+    for (const name of ['matmul', FUSED]) expect(rows.find(row => row.name === name)!.milliseconds).toBeGreaterThanOrEqual(milliseconds)
+  })
+
   it('should tell forward passes, also those of a checkpoint, from gradients', () => {
     const loss = (x: Tensor): Tensor => checkpoint((a: Tensor) => ops.softmax(a))(x).sum()
     const calls = callsOf(profileOf(createCpu(), () => dispose(grad(loss)(values([3, 5])))))
