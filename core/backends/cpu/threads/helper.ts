@@ -18,8 +18,9 @@ const failure = (what: string): ThreadError => new ThreadError(`cpu threads: ${w
 
 /**
  * The caller's side of one worker thread. A job is written between `begin` and `end`, several jobs one after the other.
- * The worker executes their calls while they are written, each job unless `takeNext` has claimed it before. `join` ends
- * the series.
+ * The worker executes their calls while they are written, each job unless `takeNext` has claimed it before. A series of
+ * jobs is one op's; it ends with `takeNext` finding none left or with `leave`, and `join` waits for it, also when the next
+ * one is written already.
  */
 export class Helper {
   private readonly buffer = new SharedArrayBuffer(bufferBytes)
@@ -130,8 +131,7 @@ export class Helper {
   }
 
   /**
-   * Waits until the worker has finished the jobs that it has claimed of the series before, whose last `takeNext` has found
-   * none left.
+   * Waits until the worker has finished what it has claimed of the last series that has ended, or what was left to it.
    * @throws ThreadError when one of their calls failed or the thread has ended
    */
   join(): void {

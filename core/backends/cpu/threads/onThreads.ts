@@ -58,9 +58,7 @@ let smallestShare = defaultSmallestShare
 const smallestPiece = 250_000
 const mostPieces = 4
 
-/**
- * About how long the caller is busy between two ops, in nanoseconds, while the other threads finish the first.
- */
+/** About how long the caller is busy between two ops, in nanoseconds, while the other threads finish the first. */
 const pause = 15_000
 
 /** Sets from how many nanoseconds on a share is worth a thread, for tests of small sizes; the default without an argument. */
