@@ -25,6 +25,8 @@ const taskOf = (inputs: Arrays, compute: () => Arrays): Task => ({
     // An elementwise op may wait for its first reader, and has none here.
     for (const { backend, storage } of outputs) backend.settle?.(storage)
     const { backend, storage } = outputs.at(-1)!
+    // Other threads may still compute when an op returns.
+    backend.finish?.()
     // Where values come later, one of them comes after all that was asked for before.
     if (!backend.readSync) await backend.read(storage, 1)
     dispose(outputs)
