@@ -32,7 +32,7 @@ export interface AddtOptions extends DenoisingStepOptions, Omit<CgpoOptions, 'ne
   readonly target?: 'mixed' | 'epsilon'
   /**
    * Whether the gradients that CGPO's losses have by theta are added to the training gradient, as the published EDM training
-   * does by never clearing them (finding H3). Default no: theta is frozen in CGPO.
+   * does by never clearing them (finding H3; see `guideGradientLeak`). Default no: theta is frozen in CGPO.
    */
   readonly leakGuideGradient?: boolean
 }
