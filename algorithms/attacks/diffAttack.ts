@@ -40,9 +40,9 @@ export const diffAttackView = (purifier: Purifier, classifier: Classifier, o: Di
       ...purifier,
       // A checkpointed step would hide its images from the loss.
       checkpointing: false,
-      epsilonTheta: (xT, t) => {
+      epsilonTheta: (xT, t, masks) => {
         reconstructed.push({ t: t[0]!, xT })
-        return checkpoint(current => purifier.epsilonTheta(current, t))(xT)
+        return checkpoint(current => purifier.epsilonTheta(current, t, masks))(xT)
       },
     }
     const logits = classifier(purify(watched, x, draws))

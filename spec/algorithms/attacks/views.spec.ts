@@ -5,11 +5,14 @@ import { diffAttackView } from '../../../algorithms/attacks/diffAttack.ts'
 import { viewOf } from '../../../algorithms/attacks/problem.ts'
 import { surrogatePurifier } from '../../../algorithms/attacks/surrogate.ts'
 import { qSample } from '../../../algorithms/diffusion/schedule.ts'
+import type { EpsilonModel } from '../../../algorithms/models/types.ts'
 import { purify } from '../../../algorithms/purification/purify.ts'
 import { paperTimesteps } from '../../../algorithms/purification/timesteps.ts'
+import { evaluationSources } from '../../../algorithms/randomness/drawName.ts'
 import { createDraws } from '../../../algorithms/randomness/draws.ts'
 import { grad, type Tensor, useBackend } from '../../../core/index.ts'
 import { crossEntropy } from '../../../core/nn/crossEntropy.ts'
+import { layerDropout } from '../../../core/nn/dropout.ts'
 import { backendsUnderTest, isFloat32 } from '../../support/backends.ts'
 import { expectAllNear, expectNear } from '../../support/numbers.ts'
 import { runs } from '../../support/replay.ts'
@@ -107,6 +110,19 @@ describe.each(backendsUnderTest)('views of a defence on %s', backend => {
       0,
     )
     expect(() => diffAttackView(purifier, classifier, { timesteps: [99] })).toThrow('diffAttackView: timestep 99 is not one at which')
+  })
+})
+
+describe('DiffAttack on a purifier left in training mode', () => {
+  it('should show its predictor the dropout masks of the purifier', async () => {
+    await useBackend('reference')
+    const { purifier, classifier, x } = setup(1)
+    const draws = createDraws({ seed: 1, images: [0, 1], registered: [...evaluationSources, 'dropout'] })
+    const masked: EpsilonModel = (xT, t, o) =>
+      layerDropout(purifier.epsilonTheta(xT, t), 'output', { key: o?.dropoutKey, probability: 0.5 })
+    const training = { ...purifier, epsilonTheta: masked, trainMode: true }
+    const logits = await diffAttackView(training, classifier)(x, draws).logits.data()
+    expectAllNear(logits, await classifier(purify(training, x, draws)).data(), 0)
   })
 })
 
