@@ -1,5 +1,5 @@
 import { type Tensor, tensor } from '../../core/index.ts'
-import { formatShape, ShapeError, sameShape } from '../../core/shape.ts'
+import { readDelta } from './readDelta.ts'
 
 /**
  * Rank-Based Gaussian Mapping: the values of the noise z in the order of delta.
@@ -17,18 +17,10 @@ import { formatShape, ShapeError, sameShape } from '../../core/shape.ts'
  * Deviations: the published code leaves ties to an unstable sort and lets NaN sort last unnoticed (audit finding M8).
  */
 export const rbgm = async (delta: Tensor, z: Tensor, { tieBreak }: { tieBreak: ArrayLike<number> }): Promise<Tensor> => {
-  if (delta.rank !== 4 || !sameShape(delta.shape, z.shape)) {
-    throw new ShapeError(
-      `rbgm: delta and z must both be [batch,channels,height,width], got ${formatShape(delta.shape)} and ${formatShape(z.shape)}; draw z in the shape of delta`,
-    )
-  }
-  if (tieBreak.length !== delta.size)
-    throw new ShapeError(`rbgm: tieBreak has ${tieBreak.length} values for ${delta.size} elements; draw one per element`)
-  const [, channels, height, width] = delta.shape as [number, number, number, number]
+  const deltas = await readDelta(delta, { mapping: 'rbgm', z, tieBreak })
+  const [height, width] = delta.shape.slice(2) as [number, number]
   const area = height * width
-  const deltas = await delta.data()
   const noise = await z.data()
-  assertNoNaN(deltas, channels, height, width)
 
   const mapped = new Float64Array(deltas.length)
   const order = new Uint32Array(area)
@@ -39,15 +31,4 @@ export const rbgm = async (delta: Tensor, z: Tensor, { tieBreak }: { tieBreak: A
     for (let rank = 0; rank < area; rank++) mapped[order[rank]!] = sorted[rank]!
   }
   return tensor(mapped, delta.shape, { backend: delta.backend })
-}
-
-const assertNoNaN = (values: ArrayLike<number>, channels: number, height: number, width: number): void => {
-  for (let i = 0; i < values.length; i++) {
-    if (!Number.isNaN(values[i])) continue
-    const [pixel, plane] = [i % (height * width), Math.floor(i / (height * width))]
-    throw new Error(
-      `rbgm: delta is NaN at image ${Math.floor(plane / channels)}, channel ${plane % channels}, row ${Math.floor(pixel / width)}, column ${pixel % width}; ` +
-        'a gradient overflowed: check the classifier and lower lambda',
-    )
-  }
 }

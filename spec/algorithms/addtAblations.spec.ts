@@ -94,10 +94,27 @@ describe.each(backendsUnderTest)('ablations of ADDT on %s', backend => {
         { numRuns: runs(20) },
       ))
 
-    it('should map a perturbation of zeros to finite noise, and refuse NaN where ranks are asked for', async () => {
+    it('should map a perturbation of zeros to finite noise', async () => {
       const zeros = new Array<number>(sizeOf(shape)).fill(0)
       for (const mapping of Object.values(noiseMappings)) expect((await map(mapping, zeros, 1)).mapped.every(Number.isFinite)).toBe(true)
-      await expect(map(noiseMappings.rbgm, [Number.NaN, ...zeros.slice(1)], 1)).rejects.toThrow('delta is NaN')
+    })
+
+    it('should make zero of a constant channel, whatever its value (meanVarianceMatched)', () =>
+      fc.assert(
+        fc.asyncProperty(fc.double({ min: -1, max: 1, noNaN: true }), async value => {
+          const constant = new Array<number>(sizeOf(shape)).fill(value)
+          expect((await map(meanVarianceMatched, constant, 1)).mapped.every(x => x === 0)).toBe(true)
+        }),
+        { numRuns: runs(20) },
+      ))
+
+    it.each(Object.entries(noiseMappings))('should refuse NaN, naming its place, and shapes that differ: %s', async (_, mapping) => {
+      const delta = Array.from({ length: sizeOf(shape) }, (__, i) => (i === 21 ? Number.NaN : i))
+      await expect(map(mapping, delta, 1)).rejects.toThrow('delta is NaN at image 1, channel 1, row 1, column 1;')
+      const [given, other] = [gaussian(1, 'delta', shape), gaussian(1, 'z', [2, 2, 2, 3])]
+      await expect(mapping(given, other, { tieBreak: new Float64Array(sizeOf(shape)) })).rejects.toThrow('draw z in the shape of delta')
+      await expect(mapping(given, given, { tieBreak: [0] })).rejects.toThrow('tieBreak has 1 values for 24 elements')
+      dispose([given, other])
     })
   })
 

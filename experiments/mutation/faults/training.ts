@@ -8,7 +8,7 @@ export const trainingFaults: readonly Fault[] = [
     id: 'rbgm-across-channels',
     file: 'algorithms/training/rbgm.ts',
     find: 'const area = height * width',
-    replace: 'const area = channels * height * width',
+    replace: 'const area = delta.shape[1]! * height * width',
     description: 'Ranks are taken over all channels of an image together.',
     place: 'E8, P1, P5',
     specs: [`${specs}/rbgm.spec.ts#(P1)`, `${specs}/rbgm.spec.ts#(P5)`],
