@@ -34,7 +34,7 @@ const momentum = 0.75
  * halved for the images that made too little progress, which go back to where their loss was largest (apgdCheckpoints.ts).
  * Takes N gradients and one look more. Returns the strongest iterate; `trace` has one entry per iterate.
  * Throws RangeError when `steps` is not a whole number >= 1.
- * Deviations: the published code decides by one EoT sample where this takes the mean of all (audit finding F2), and returns the
+ * Deviations: the published code decides by one EoT sample where this takes the mean of all (audit finding H8), and returns the
  * clean image where nothing was misclassified (F3).
  */
 export const apgdRun = async (
