@@ -11,6 +11,7 @@ import { square } from '../../../algorithms/attacks/square.ts'
 import { purifiedClassifier } from '../../../algorithms/evaluation/defence.ts'
 import { ops, type Tensor, tensor, useBackend } from '../../../core/index.ts'
 import { backendsUnderTest, isFloat32 } from '../../support/backends.ts'
+import { expectNear } from '../../support/numbers.ts'
 import { runs } from '../../support/replay.ts'
 import { bits, gaussian, linearClassifier, pixels, purifierOf, smallEpsilon } from '../fixtures.ts'
 import { features, lengths, linearView, predictions, problemOf, shape } from './attackFixtures.ts'
@@ -120,6 +121,22 @@ describe('attacks on a defence that masks its gradient', () => {
 })
 
 describe('PGD as an attack', () => {
+  it("should under its paper's names take the paper's steps: 2/255 of 8/255 in l_inf, 0.1 of 0.5 in l_2", async () => {
+    await useBackend('reference')
+    const { view } = linearView(1, 5)
+    for (const name of ['pgd20-eot10', 'pgd200-eot20'] as const) {
+      for (const [norm, epsilon, step] of [
+        ['linf', 8 / 255, 2 / 255],
+        ['l2', 0.5, 0.1],
+      ] as const) {
+        const problem = problemOf(pixels(1, shape, { low: 0.4, high: 0.6 }), [0, 1], view, { norm, epsilon })
+        const [{ attack }] = attackPresets[name].components
+        const { xAdv } = await attack({ steps: 1 })(problem)
+        for (const length of lengths(await xAdv.data(), await problem.images.data(), norm)) expectNear(length, step, 1e-12)
+      }
+    }
+  })
+
   it('should return an iterate at least as good as the start and as the last when the best counts, and with more restarts (P64)', async () => {
     await useBackend('reference')
     await fc.assert(

@@ -178,7 +178,7 @@ describe('purifyVpsde (E5)', () => {
     expect(vpsdeEvaluations({ intervals: faithfulVpsdeTimes({ tStar: 0.1, inferenceSteps: 1000 }), reverse })).toBe(202)
   })
 
-  it('should clamp by default and pass the gradient only where it does not, or not clamp as the published attacks (P45)', async () => {
+  it('should clamp by default and pass the gradient only where it does not, or straight through, or not clamp as the published attacks (P45)', async () => {
     await useBackend('reference')
     fc.assert(
       fc.property(fc.nat(1e6), seed =>
@@ -191,9 +191,10 @@ describe('purifyVpsde (E5)', () => {
           const noise = draws.normalValues('forward', shape.slice(1))
           const x = pixels(seed, shape)
           const raw = Float64Array.from(x.dataSync(), (pixel, i) => (growth * (mean * (2 * pixel - 1) + std * noise[i]!) + 1) / 2)
-          for (const clamp of [true, false]) {
+          for (const [clamp, clampGradient] of [[true], [true, 'straightThrough'], [false]] as const) {
             const { gradient, aux } = valueAndGrad((input: Tensor) => {
-              const image = purifyVpsde(purifier({ epsilonTheta: silent, intervals, ...(clamp ? {} : { clamp }) }), input, draws)
+              const given = { epsilonTheta: silent, intervals, ...(clamp ? {} : { clamp }), ...(clampGradient && { clampGradient }) }
+              const image = purifyVpsde(purifier(given), input, draws)
               return [image.sum(), image] as const
             })(x)
             expectAllNear(
@@ -203,7 +204,7 @@ describe('purifyVpsde (E5)', () => {
             )
             expectAllNear(
               gradient.dataSync(),
-              raw.map(value => (clamp && (value < 0 || value > 1) ? 0 : growth * mean)),
+              raw.map(value => (clamp && !clampGradient && (value < 0 || value > 1) ? 0 : growth * mean)),
               1e-12,
             )
           }
@@ -262,6 +263,27 @@ describe('purifyEdm (E6)', () => {
       1e-12,
     )
     expectAllNear(image.dataSync(), gaussian(1, 'image', shape).add(0.5).clamp(0, 1).dataSync(), 1e-12)
+  })
+
+  it('should pass the gradient where it clamps only when told to go straight through (P45)', async () => {
+    await useBackend('reference')
+    // A denoiser that returns its input: the image is the noisy one, half of whose pixels leave [0, 1].
+    const [draws, x] = [createDraws({ seed: 2, images: ids }), pixels(2, shape)]
+    const noisy = x
+      .mul(2)
+      .sub(1)
+      .add(draws.normal('forward', shape.slice(1)).mul(0.7))
+      .dataSync()
+    for (const clampGradient of [undefined, 'straightThrough'] as const) {
+      const given = { denoiser: (image: Tensor) => image, sigmas: [0.7, 0], ...(clampGradient && { clampGradient }) }
+      const { gradient } = valueAndGrad((input: Tensor) => [purifyEdm(given, input, draws).sum(), null] as const)(x)
+      expectAllNear(
+        gradient.dataSync(),
+        Array.from(noisy, value => (clampGradient || Math.abs(value) <= 1 ? 1 : 0)),
+        1e-12,
+      )
+    }
+    expect(noisy.some(value => Math.abs(value) > 1)).toBe(true)
   })
 
   it('should refuse levels that do not fall to 0', () => {

@@ -162,22 +162,23 @@ describe('purify (E1, E3, E4)', () => {
       )
     })
 
-    it(`should keep pixels in [0, 1] and pass the gradient only where P is not clipped, on ${backend} (P45)`, async () => {
+    it(`should keep pixels in [0, 1] and pass the gradient only where P is not clipped, or straight through, on ${backend} (P45)`, async () => {
       await useBackend(backend)
       // With epsilonTheta = 0 and one step, P = x_0 + sqrt((1 - abar) / abar) eps pixel by pixel, and dP/dx = 2.
       const silent: EpsilonModel = xT => xT.mul(0)
       const abar = schedule.alphasCumprod[299]!
       await fc.assert(
-        fc.asyncProperty(fc.nat(1e6), fc.constantFrom(...processes), fc.boolean(), async (seed, reverse, clip) => {
+        fc.asyncProperty(fc.nat(1e6), fc.constantFrom(...processes), fc.boolean(), fc.boolean(), async (seed, reverse, clip, straight) => {
           const draws = createDraws({ seed, images: ids })
-          const purifier = purifierOf(silent, { reverse, clip, intervals: paperTimesteps({ tStar: 0.3, steps: 1 }) })
+          const clampGradient = straight ? 'straightThrough' : 'exact'
+          const purifier = purifierOf(silent, { reverse, clip, clampGradient, intervals: paperTimesteps({ tStar: 0.3, steps: 1 }) })
           const x = pixels(seed, shape)
           const { image, gradient } = imageAndGradient(purifier, x, { draws, u: tensor(new Float64Array(32).fill(1), shape) })
           const noise = draws.normalValues('forward', shape.slice(1))
           const p = Float64Array.from(await x.data(), (value, i) => 2 * value - 1 + Math.sqrt((1 - abar) / abar) * noise[i]!)
           expectAllNear(
             await gradient.data(),
-            p.map(value => (Math.abs(value) <= 1 ? 1 : 0)),
+            p.map(value => (straight || Math.abs(value) <= 1 ? 1 : 0)),
             1e-6,
           )
           expectAllNear(
