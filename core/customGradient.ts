@@ -1,5 +1,6 @@
 import { stopGradient } from './grad.ts'
 import { tidy } from './memory.ts'
+import { reshape } from './ops/reshape.ts'
 import { attachNode, isRecording, notRecording } from './tape.ts'
 import type { Tensor } from './tensor.ts'
 import { alias } from './tensor.ts'
@@ -13,6 +14,12 @@ export const customGradient =
   (x: Tensor): Tensor => {
     if (!isRecording() || !x.node) return tidy(() => f(x))
     const output = notRecording(() => tidy(() => alias(f(stopGradient(x)))))
-    attachNode(output, 'customGradient', [x], dy => [() => pullback(stopGradient(output), dy)])
+    attachNode(output, 'customGradient', [x], dy => [
+      () => {
+        const gradient = pullback(stopGradient(output), dy)
+        // Of its own, since the backward pass frees it and the pullback may give a tensor from outside.
+        return reshape(gradient, gradient.shape)
+      },
+    ])
     return output
   }

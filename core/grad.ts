@@ -1,7 +1,7 @@
 import { bundled, dispose, tidy } from './memory.ts'
 import { add } from './ops/arithmetic.ts'
 import { formatShape, sameShape } from './shape.ts'
-import { attachNode, isRecording, type Node, notRecording, pullBack, recording } from './tape.ts'
+import { attachNode, isRecording, type Node, notRecording, pullBack, recording, refuseTraced } from './tape.ts'
 import { alias, full, type Tensor } from './tensor.ts'
 import { mapTensors, type Tree, tensorsOf } from './tree.ts'
 
@@ -15,6 +15,7 @@ export const stopGradient = (x: Tensor): Tensor => alias(x)
 
 /** A fresh leaf for the inner trace; when an outer trace is active it stays connected to it as an identity. */
 const leaf = (x: Tensor): Tensor => {
+  refuseTraced('grad', [x])
   const fresh = alias(x)
   attachNode(fresh, 'leaf', x.node ? [x] : [], dy => (x.node ? [() => dy] : []))
   return fresh
@@ -56,7 +57,7 @@ const pathNodes = (output: Tensor, leaves: readonly Tensor[], pass: number): Nod
 
 /**
  * Gradients of sum(output * seed) for each leaf. Outside every other trace, a node's output and gradient are freed as
- * soon as the node is done, which keeps the peak at the forward pass's own.
+ * soon as the node is done, which keeps the peak at the forward pass's own; what `keep` took out of every scope stays.
  */
 const backward = (output: Tensor, seed: Tensor, leaves: readonly Tensor[], retained: ReadonlySet<Tensor>): Tensor[] => {
   const pass = ++passes
@@ -92,7 +93,8 @@ const backward = (output: Tensor, seed: Tensor, leaves: readonly Tensor[], retai
     const fresh = pullBack(() => tidy(() => propagate(node, outputGradient)))
     if (freely) {
       if (outputGradient !== seed && !fresh.includes(outputGradient)) outputGradient.dispose()
-      if (!retained.has(node.output)) node.output.dispose()
+      if (!node.output.scope) node.output.node = undefined
+      else if (!retained.has(node.output)) node.output.dispose()
     }
   }
   return leaves.map(({ node, shape, backend }) => node!.cotangent ?? full(shape, 0, { backend }))
@@ -131,13 +133,13 @@ export const valueAndGrad =
 /** `grad(f)(x)`: the gradient alone. */
 export const grad =
   <A extends Tree>(f: (x: A) => Tensor) =>
-  (x: A): A => {
-    const { value, gradient } = valueAndGrad(f)(x)
-    if (!isRecording()) dispose(value)
-    return gradient
-  }
+  (x: A): A =>
+    tidy(() => valueAndGrad(f)(x).gradient)
 
-/** `vjp(f, x)`: f(x) and the pullback u -> J^T u. The pullback may be called once; it frees the trace. */
+/**
+ * `vjp(f, x)`: f(x) and the pullback u -> J^T u. The pullback may be called once; it frees the trace. While an outer trace
+ * is active, f(x) stays connected to it.
+ */
 export const vjp = <A extends Tree>(f: (x: A) => Tensor, x: A): { value: Tensor; pullback: (u: Tensor) => A } => {
   const {
     result: { leaves, result },
@@ -160,7 +162,7 @@ export const vjp = <A extends Tree>(f: (x: A) => Tensor, x: A): { value: Tensor;
     )
   }
   bundle.tieTo(pullback)
-  return { value: alias(output), pullback }
+  return { value: isRecording() ? output : alias(output), pullback }
 }
 
 const traced = <A extends Tree, R>(f: () => (x: A) => R, x: A): { leaves: A; result: R } => {

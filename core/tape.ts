@@ -19,7 +19,8 @@ export interface Node {
 
 let nextId = 0
 let depth = 0
-let checkpointing: boolean = false
+/** Nodes with a smaller number belong to a trace outside the function that runs without noting; 0 where none does. */
+let firstOwn = 0
 let pullingBack = false
 
 /** Whether ops run now to compute a gradient. What a checkpoint computes again for it is a forward pass. */
@@ -44,29 +45,30 @@ export const attachNode = (output: Tensor, name: string, inputs: readonly Tensor
 
 /** Runs `body` while ops on traced tensors are noted. */
 export const recording = <T>(body: () => T): T => {
-  const before = { checkpointing, pullingBack }
+  const before = pullingBack
   depth++
-  checkpointing = false
   pullingBack = false
   try {
     return body()
   } finally {
     depth--
-    checkpointing = before.checkpointing
-    pullingBack = before.pullingBack
+    pullingBack = before
   }
 }
 
-/** Runs `body` without noting anything; touching a traced tensor there is an error, since its gradient would be lost. */
+/**
+ * Runs `body` without noting anything; touching a tensor traced before is an error there, since its gradient would be lost.
+ * Gradients that the body takes itself are traces of its own.
+ */
 export const notRecording = <T>(body: () => T): T => {
-  const before = { depth, checkpointing }
+  const before = { depth, firstOwn }
   depth = 0
-  checkpointing = true
+  firstOwn = nextId
   try {
     return body()
   } finally {
     depth = before.depth
-    checkpointing = before.checkpointing
+    firstOwn = before.firstOwn
   }
 }
 
@@ -76,7 +78,7 @@ export const isTraced = (inputs: readonly Tensor[]): boolean => {
 }
 
 export const refuseTraced = (operation: string, inputs: readonly Tensor[]): void => {
-  if (checkpointing && isTraced(inputs)) {
+  if (firstOwn > 0 && inputs.some(({ node }) => node && node.id < firstOwn)) {
     throw new Error(
       `${operation}: a checkpointed function closes over a traced tensor, whose gradient would be lost; pass it as an argument`,
     )

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createReference } from '../../core/backends/reference/reference.ts'
-import { checkpoint, type Tensor, tensor, tidy, useBackend, valueAndGrad, withBackend } from '../../core/index.ts'
+import { checkpoint, grad, type Tensor, tensor, tidy, useBackend, valueAndGrad, vjp, withBackend } from '../../core/index.ts'
 import { expectAllNear } from '../support/numbers.ts'
 import { runs } from '../support/replay.ts'
 
@@ -74,6 +74,21 @@ describe('checkpoint', () => {
     )
     const reshaped = ([x, w]: readonly Tensor[]) => checkpoint((x: Tensor) => x.add(w!.reshape([2, 2])))(x!).sum()
     expect(() => valueAndGrad(reshaped)(inputs(2, 2, 1))).toThrow('reshape: a checkpointed function closes over a traced tensor')
+  })
+
+  it('should refuse one whose own gradient, or the value beside it, depends on such a tensor', () => {
+    const refused = (inner: (x: Tensor, y: Tensor) => Tensor) => () =>
+      grad((y: Tensor) => checkpoint((x: Tensor) => inner(x, y))(y.mul(2)).sum())(tensor([1, 2]))
+    const lost = 'a checkpointed function closes over a traced tensor, whose gradient would be lost'
+    expect(refused((x, y) => valueAndGrad((z: Tensor) => z.add(y).sum())(x).value)).toThrow(`add: ${lost}`)
+    expect(refused((_, y) => grad((z: Tensor) => z.mul(3).sum())(y))).toThrow(`grad: ${lost}`)
+  })
+
+  it('should differentiate a function that takes gradients of its own', () => {
+    const cubed = (x: Tensor) => grad((z: Tensor) => z.square().mul(z).sum())(x)
+    const pulled = (x: Tensor) => vjp((z: Tensor) => z.square().mul(z), x).pullback(tensor([1, 1]))
+    for (const inner of [cubed, pulled])
+      expect([...grad((x: Tensor) => checkpoint(inner)(x).sum())(tensor([1, 2])).dataSync()]).toEqual([6, 12])
   })
 
   it('should allow it to close over constants', () => {

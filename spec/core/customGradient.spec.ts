@@ -34,3 +34,18 @@ it('should keep nothing of the function but its output', async () => {
   expect(liveTensors() - before).toBe(1)
   result.dispose()
 })
+
+it('should leave a tensor from outside that the pullback gives to its owner', async () => {
+  await useBackend('reference')
+  const direction = tensor([5, 6])
+  const along = customGradient(
+    x => x.mul(2),
+    () => direction,
+  )
+  for (const f of [along, (x: Tensor) => along(x.mul(3))]) {
+    const gradient = grad((x: Tensor) => f(x).sum())(tensor([1, 2]))
+    expect([...gradient.dataSync()]).toEqual(f === along ? [5, 6] : [15, 18])
+    gradient.dispose()
+    expect(direction.disposed).toBe(false)
+  }
+})

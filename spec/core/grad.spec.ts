@@ -104,6 +104,13 @@ describe('grad', () => {
     )
   })
 
+  it('should differentiate through the value beside an inner pullback, as beside an inner gradient', () => {
+    const square = (y: Tensor) => y.mul(y)
+    const x = tensor([1, 2])
+    expect(numbers(grad((x: Tensor) => vjp(square, x).value.sum())(x))).toEqual([2, 4])
+    expect(numbers(grad((x: Tensor) => valueAndGrad((y: Tensor) => square(y).sum())(x).value)(x))).toEqual([2, 4])
+  })
+
   it('should go through a deep chain without recursion', () => {
     const deep = (x: Tensor) => {
       let y = x

@@ -110,6 +110,23 @@ describe.each(backendsUnderTest)('memory on %s', name => {
     dispose(kept)
   })
 
+  it('should leave what a differentiated function keeps, or returns from outside, to its owner', async () => {
+    await useBackend(name)
+    const before = liveTensors()
+    const [x, constant] = [tensor([1, 2]), tensor([3], [])]
+    const kept: Tensor[] = []
+    const f = (x: Tensor): Tensor => {
+      kept.push(keep(x.mul(2)))
+      return kept[0]!.square().sum()
+    }
+    dispose([grad(f)(x), grad(() => constant)(x)])
+    expect([...(await kept[0]!.data())]).toEqual([2, 4])
+    expect(kept[0]!.node).toBeUndefined()
+    expect(await constant.item()).toBe(3)
+    dispose([kept, x, constant])
+    expect(liveTensors()).toBe(before)
+  })
+
   it('should free what tidy made when its body throws', async () => {
     const backend = await useBackend(name)
     const before = { live: liveTensors(), bytes: backend.memory().bytesLive }
