@@ -107,6 +107,7 @@ describe('createGuidedUnet', () => {
       downsample_type: 'resnet',
       upsample_type: 'resnet',
       resnet_time_scale_shift: 'scale_shift',
+      attn_norm_num_groups: 32,
       layers_per_block: 1,
       attention_head_dim: 32,
       num_class_embeds: 3,

@@ -11,11 +11,10 @@ import {
   map,
   shrunk,
   silu,
+  siluOf,
   sum,
   type Values,
 } from './plainLayers.ts'
-
-const siluOf = (x: readonly number[]): number[] => x.map(value => value / (1 + Math.exp(-value)))
 
 /**
  * The guided-diffusion UNet with two levels of 32 and 64 channels, one residual block each, attention on the second, layer

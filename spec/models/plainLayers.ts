@@ -112,6 +112,8 @@ export const meanOfChannels = (image: Image): number[] => image.map(plane => pla
 export const fullyConnected = (x: readonly number[], { weight, bias }: Layer): number[] =>
   range(weight.length / x.length).map(out => x.reduce((total, value, i) => total + value * weight[out * x.length + i]!, bias?.[out] ?? 0))
 
+/** silu of each number. */
+export const siluOf = (x: readonly number[]): number[] => x.map(value => value / (1 + Math.exp(-value)))
 export const silu = (image: Image): Image => map(image, value => value / (1 + Math.exp(-value)))
 
 export const concat = (a: Image, b: Image): Image => [...a, ...b]

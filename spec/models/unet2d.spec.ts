@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { attentionBlock } from '../../algorithms/models/unet2d/attentionBlock.ts'
 import { resnetBlock } from '../../algorithms/models/unet2d/resnetBlock.ts'
+import { timeFeatures } from '../../algorithms/models/unet2d/timeFeatures.ts'
 import { createUnet2d, renameUnet2dParameters, UNET2D_PRESETS, type Unet2dConfig } from '../../algorithms/models/unet2d.ts'
 import { ops, type Tensor, tensor, useBackend } from '../../core/index.ts'
-import { countParameters, linear, type Scope, scope, timestepEmbedding } from '../../core/nn/index.ts'
+import { countParameters, groupNormLayer, linear, type Scope, scope, timestepEmbedding } from '../../core/nn/index.ts'
 import { normal } from '../../core/random/distributions.ts'
 import { key } from '../../core/random/key.ts'
 import { expectAllNear } from '../support/numbers.ts'
+import { asTensors, fullyConnected, layerOf, randomValues, siluOf } from './plainLayers.ts'
 
 beforeAll(() => useBackend('reference'))
 
@@ -133,6 +135,41 @@ describe('createUnet2d', () => {
     expect(() => network.apply(params, image(), [t])).toThrow('o.classEmbedding must be [1,16], got []')
   })
 
+  it('should embed a noise level as sines, then cosines, of 2 pi w log t, whatever the order of positional embeddings', () => {
+    for (const flip_sin_to_cos of [true, false]) {
+      const network = createUnet2d({ ...TINY, time_embedding_type: 'fourier', flip_sin_to_cos })
+      const values = randomValues(6, network.parameterShapes())
+      const at = (t: number): number[] => {
+        const angles = [...values['time_proj.weight']!].map(w => 2 * Math.PI * w * Math.log(t))
+        const raw = [...angles.map(Math.sin), ...angles.map(Math.cos)]
+        const hidden = siluOf(fullyConnected(raw, layerOf(values, 'time_embedding.linear_1')))
+        return siluOf(fullyConnected(hidden, layerOf(values, 'time_embedding.linear_2')))
+      }
+      const parameters = scope(asTensors(values, network.parameterShapes()))
+      expectAllNear(timeFeatures([0.7, 30], {}, parameters, network.config).dataSync(), [...at(0.7), ...at(30)], 1e-10)
+    }
+  })
+
+  it('should under fourier divide its output, which is a score, by the noise level', () => {
+    const network = createUnet2d({ ...TINY, time_embedding_type: 'fourier' })
+    const params = network.init(key(2))
+    const blind = { ...params, 'time_embedding.linear_2.weight': params['time_embedding.linear_2.weight']!.mul(0) }
+    const at = (t: number): Tensor => network.apply(blind, image(), [t])
+    expectAllNear(at(5).mul(5).dataSync(), at(0.3).mul(0.3).dataSync(), 1e-12)
+  })
+
+  it('should normalise before the middle attention unless scale_shift comes without groups for it', () => {
+    const norms = (change: Partial<Unet2dConfig>): string[] =>
+      Object.keys(createUnet2d({ ...TINY, ...change }).parameterShapes()).filter(name => name.endsWith('group_norm.weight'))
+    expect(norms({})).toContain('mid_block.attentions.0.group_norm.weight')
+    const adaptive = { resnet_time_scale_shift: 'scale_shift' } as const
+    expect(norms(adaptive)).toEqual(norms({}).filter(name => !name.startsWith('mid_block')))
+    expect(norms({ ...adaptive, attn_norm_num_groups: 2 })).toEqual(norms({}))
+    expect(outputOf({ attn_norm_num_groups: 4 })).not.toEqual(outputOf({}))
+    expect(outputOf(adaptive).every(Number.isFinite)).toBe(true)
+    expect(() => createUnet2d({ ...TINY, attn_norm_num_groups: 3 })).toThrow('attn_norm_num_groups 3 does not divide 8 channels')
+  })
+
   it('should drop only with a key, the same way for the same key', () => {
     const dropping = { dropout: 0.5 }
     expect(outputOf(dropping)).toEqual(outputOf({}))
@@ -184,7 +221,23 @@ describe('blocks of the UNet', () => {
     const resnet = parameters.at('mid_block.resnets.0')
     const attention = parameters.at('mid_block.attentions.0')
     expectAllNear(resnetBlock(x, resnet, context, { scale: 4 }).mul(4).dataSync(), resnetBlock(x, resnet, context).dataSync(), 1e-12)
-    expectAllNear(attentionBlock(x, attention, context, 4).mul(4).dataSync(), attentionBlock(x, attention, context).dataSync(), 1e-12)
+    expectAllNear(
+      attentionBlock(x, attention, context, { scale: 4 }).mul(4).dataSync(),
+      attentionBlock(x, attention, context).dataSync(),
+      1e-12,
+    )
+  })
+})
+
+describe('attention of the UNet', () => {
+  it('should without groups attend to x as it is', () => {
+    const { config, init } = createUnet2d(TINY)
+    const block = scope(init(key(2))).at('mid_block.attentions.0')
+    const x = tensor(normal(key(3), 8 * 16), [1, 8, 4, 4])
+    const context = { config, timeFeatures: tensor([0], [1, 1]), dropoutKey: undefined }
+    const normalised = groupNormLayer(x, block.at('group_norm'), { groups: config.norm_num_groups, epsilon: config.norm_eps })
+    const branch = attentionBlock(normalised, block, context, { groups: null }).sub(normalised)
+    expectAllNear(branch.dataSync(), attentionBlock(x, block, context).sub(x).dataSync(), 1e-12)
   })
 })
 

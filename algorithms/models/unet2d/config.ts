@@ -15,6 +15,7 @@ export interface Unet2dConfig {
   /** Whether inputs in [0, 1] are brought to [-1, 1] first. */
   readonly center_input_sample: boolean
   readonly time_embedding_type: 'positional' | 'fourier'
+  /** This and the next: of positional embeddings only. */
   readonly freq_shift: number
   readonly flip_sin_to_cos: boolean
   readonly mid_block_scale_factor: number
@@ -32,6 +33,11 @@ export interface Unet2dConfig {
   readonly dropout: number
   /** Whether the middle block attends. */
   readonly add_attention: boolean
+  /**
+   * Groups of the middle attention's norm; null: norm_num_groups, and no norm under scale_shift. Since diffusers 0.22, which needs
+   * it for networks converted from ADM.
+   */
+  readonly attn_norm_num_groups: number | null
   /**
    * What a class is made of before it joins the time: null, a row of a table of num_class_embeds; timestep, the features
    * of a number, mapped as those of the time; identity, features given by the caller.
@@ -62,6 +68,7 @@ const DEFAULTS: Unet2dConfig = {
   norm_eps: 1e-5,
   dropout: 0,
   add_attention: true,
+  attn_norm_num_groups: null,
   class_embed_type: null,
   num_class_embeds: null,
 }
@@ -87,7 +94,7 @@ const UP_BLOCKS: readonly string[] = ['UpBlock2D', 'AttnUpBlock2D', 'ResnetUpsam
 const IGNORED = ['_class_name', '_diffusers_version', '_name_or_path', 'sample_size']
 
 const REALS = ['mid_block_scale_factor', 'norm_eps', 'dropout']
-const NULLABLE = ['attention_head_dim', 'num_class_embeds']
+const NULLABLE = ['attention_head_dim', 'attn_norm_num_groups', 'num_class_embeds']
 
 const fail = configError('unet2d')
 
@@ -103,6 +110,10 @@ export const unet2dConfig = (given: Readonly<Record<string, unknown>>): Unet2dCo
   check(config)
   return config
 }
+
+/** Groups of the norm before the middle attention; null: there is none. */
+export const middleGroups = (c: Unet2dConfig): number | null =>
+  c.attn_norm_num_groups ?? (c.resnet_time_scale_shift === 'default' ? c.norm_num_groups : null)
 
 const checkBlocks = (types: readonly string[], known: readonly string[]): void => {
   const stranger = types.find(type => !known.includes(type))
@@ -131,4 +142,8 @@ const check = (c: Unet2dConfig): void => {
       fail(`norm_num_groups ${c.norm_num_groups} does not divide ${channels} channels`, 'choose a common divisor of block_out_channels')
     }
   }
+  const groups = c.add_attention ? middleGroups(c) : null
+  const middle = c.block_out_channels.at(-1)!
+  if (groups !== null && middle % groups !== 0)
+    fail(`attn_norm_num_groups ${groups} does not divide ${middle} channels`, 'choose a divisor')
 }

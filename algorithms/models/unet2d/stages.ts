@@ -1,7 +1,7 @@
 import { ops, type Tensor } from '../../../core/index.ts'
 import { conv2dLayer, convShapes, type ParameterShapes, type Scope, upsampleNearest2x } from '../../../core/nn/index.ts'
 import { attentionBlock, attentionShapes } from './attentionBlock.ts'
-import type { DownBlockType, Unet2dConfig, UpBlockType } from './config.ts'
+import { type DownBlockType, middleGroups, type Unet2dConfig, type UpBlockType } from './config.ts'
 import type { UnetContext } from './context.ts'
 import { resnetBlock, resnetShapes } from './resnetBlock.ts'
 
@@ -95,7 +95,7 @@ export const upStage = (x: Tensor, stage: Stage, parameters: Scope, context: Une
 export const midShapes = (config: Unet2dConfig): ParameterShapes => {
   const channels = config.block_out_channels.at(-1)!
   return joined([
-    config.add_attention ? attentionShapes('mid_block.attentions.0', channels) : {},
+    config.add_attention ? attentionShapes('mid_block.attentions.0', channels, { normalised: middleGroups(config) !== null }) : {},
     ...[0, 1].map(i => resnetShapes(`mid_block.resnets.${i}`, channels, channels, config)),
   ])
 }
@@ -105,6 +105,6 @@ export const midStage = (x: Tensor, parameters: Scope, context: UnetContext): Te
   const block = parameters.at('mid_block')
   const { mid_block_scale_factor: scale, add_attention: attends } = context.config
   const first = resnetBlock(x, block.at('resnets.0'), context, { scale })
-  const middle = attends ? attentionBlock(first, block.at('attentions.0'), context, scale) : first
+  const middle = attends ? attentionBlock(first, block.at('attentions.0'), context, { scale, groups: middleGroups(context.config) }) : first
   return resnetBlock(middle, block.at('resnets.1'), context, { scale })
 }

@@ -20,13 +20,16 @@ export const timeShapes = (config: Unet2dConfig): ParameterShapes => {
   }
 }
 
-/** sin and cos of 2 pi w log t for the random frequencies w of the checkpoint (Tancik et al. 2020), as score models use it. */
-const fourierFeatures = (t: readonly number[], frequencies: Tensor, flip: boolean): Tensor => {
+/**
+ * sin, then cos, of 2 pi w log t for the random frequencies w of the checkpoint (Tancik et al. 2020), as score models use it. The
+ * origin does not hand its flip_sin_to_cos to this layer.
+ */
+const fourierFeatures = (t: readonly number[], frequencies: Tensor): Tensor => {
   const angles = tensor(
     t.map(time => 2 * Math.PI * Math.log(time)),
     [t.length, 1],
   ).mul(frequencies.reshape([1, -1]))
-  return ops.concat(flip ? [ops.cos(angles), ops.sin(angles)] : [ops.sin(angles), ops.cos(angles)], 1)
+  return ops.concat([ops.sin(angles), ops.cos(angles)], 1)
 }
 
 /** Whether the network wants to be told a class. */
@@ -44,7 +47,7 @@ export interface ClassConditions {
 /** Sines and cosines of numbers, as of times. */
 const sinusoidal = (t: readonly number[], parameters: Scope, config: Unet2dConfig): Tensor =>
   config.time_embedding_type === 'fourier'
-    ? fourierFeatures(t, parameters.get('time_proj.weight'), config.flip_sin_to_cos)
+    ? fourierFeatures(t, parameters.get('time_proj.weight'))
     : timestepEmbedding(t, config.block_out_channels[0]!, { flipSinToCos: config.flip_sin_to_cos, freqShift: config.freq_shift })
 
 const mapped = (features: Tensor, embedding: Scope): Tensor =>

@@ -45,12 +45,26 @@ export const unet2d: Recogniser = given => {
     class_embed_type: hasTensor(found, 'class_embedding.linear_1.weight') ? ('timestep' as const) : null,
     num_class_embeds: extent(found, 'class_embedding.weight', 0) ?? null,
   }
-  const unknown = ['norm_num_groups', 'norm_eps', 'attention_head_dim', 'downsample_padding', 'freq_shift', 'flip_sin_to_cos']
+  // Under scale_shift the middle attends without a norm unless it is given groups of its own.
+  const middleNorm = scaleAndShift && hasTensor(found, 'mid_block.attentions.0.group_norm.weight')
+  const unknown = [
+    'norm_num_groups',
+    'norm_eps',
+    'attention_head_dim',
+    'downsample_padding',
+    'freq_shift',
+    'flip_sin_to_cos',
+    ...(middleNorm ? ['attn_norm_num_groups'] : []),
+  ]
   return {
     network: 'UNet2DModel',
     config,
     unknown,
     found,
-    expected: () => createUnet2d({ ...config, norm_num_groups: someGroups(channels), attention_head_dim: null }).parameterShapes(),
+    expected: () => {
+      const groups = someGroups(channels)
+      const given = { ...config, norm_num_groups: groups, attention_head_dim: null, attn_norm_num_groups: middleNorm ? groups : null }
+      return createUnet2d(given).parameterShapes()
+    },
   }
 }
