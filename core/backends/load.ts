@@ -25,7 +25,7 @@ export const backendNames: readonly string[] = Object.keys(makers)
 
 /** The backend of that name, made on first use. Throws when there is none. */
 export const loadBackend = (name: string): Promise<Backend> => {
-  const make = makers[name]
+  const make = Object.hasOwn(makers, name) ? makers[name] : undefined
   if (!make) return Promise.reject(new Error(`backend: there is no "${name}"; choose one of ${backendNames.join(', ')}`))
   let backend = loaded.get(name)
   if (!backend) {

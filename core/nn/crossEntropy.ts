@@ -1,3 +1,4 @@
+import { constant, select } from '../expr/expr.ts'
 import { ops, ShapeError, type Tensor, tensor } from '../index.ts'
 
 /** Rows with a one at each label and zeros elsewhere: [labels, classes]. Throws RangeError on a label that is no class. */
@@ -13,14 +14,17 @@ export const oneHot = (labels: ArrayLike<number>, classes: number): Tensor => {
   return tensor(values, [labels.length, classes])
 }
 
-/** -log softmax(logits)[label] per image. logits: [batch, classes]; result [batch]. */
+/** The value at the label, else 0; no product with the one-hot row, since 0 times -infinity is no number. */
+const ofLabel = ops.fused((oneHot, value) => select(oneHot!, value!, constant(0)))
+
+/** -log softmax(logits)[label] per image. logits: [batch, classes], which may be -infinity at other classes; result [batch]. */
 export const crossEntropy = (logits: Tensor, labels: ArrayLike<number>): Tensor => {
   if (logits.rank !== 2 || logits.shape[0] !== labels.length) {
     throw new ShapeError(
       `crossEntropy: logits must be [${labels.length},classes] for ${labels.length} labels, got [${logits.shape}]; match them`,
     )
   }
-  return ops.logSoftmax(logits).mul(oneHot(labels, logits.shape[1]!)).sum([1]).neg()
+  return ofLabel(oneHot(labels, logits.shape[1]!), ops.logSoftmax(logits)).sum([1]).neg()
 }
 
 /** The mean of `crossEntropy` over the batch, a scalar. */

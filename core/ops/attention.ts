@@ -159,7 +159,7 @@ const gradOp = defineOp<AttentionAttributes>({
 /** The same function in elementary ops, all scores at once: the second derivative comes from it. */
 const composite = ([query, key, value]: readonly Tensor[], { heads }: AttentionAttributes): Tensor => {
   const perHead = query!.shape[1]! / heads
-  const split = (x: Tensor): Tensor => x.reshape([query!.shape[0]! * heads, perHead, -1])
+  const split = (x: Tensor): Tensor => x.reshape([query!.shape[0]! * heads, perHead, x.shape[2]!])
   const scores = matmul(split(query!.mul(1 / Math.sqrt(perHead))), split(key!), { transposeA: true })
   return matmul(split(value!), softmax(scores), { transposeB: true }).reshape(query!.shape)
 }

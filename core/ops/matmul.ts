@@ -74,7 +74,8 @@ const product = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean)
  */
 export const matmul = (a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: Partial<MatmulAttributes> = {}): Tensor => {
   if (a.rank > 2 && b.rank === 2 && !transposeA) {
-    const flat = product(reshape(a, [-1, a.shape[a.rank - 1]!]), b, false, transposeB)
+    const rows = sizeOf(a.shape.slice(0, -1))
+    const flat = product(reshape(a, [rows, a.shape[a.rank - 1]!]), b, false, transposeB)
     return reshape(flat, [...a.shape.slice(0, -1), flat.shape[1]!])
   }
   if (a.rank < 2 || b.rank < 2) return product(a, b, transposeA, transposeB)

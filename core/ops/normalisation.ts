@@ -97,7 +97,7 @@ const checkShapes = <A extends { readonly epsilon: number }>(n: Normalisation<A>
 const composite = <A extends { readonly epsilon: number }>(n: Normalisation<A>, inputs: readonly Tensor[], attributes: A): Tensor => {
   const [x, weight, bias] = inputs as [Tensor, Tensor, Tensor]
   const { channelGroups, axes } = n.grouping(x.shape, attributes)
-  const grouped = x.reshape([x.shape[0]!, channelGroups, -1])
+  const grouped = x.reshape([x.shape[0]!, channelGroups, sizeOf(x.shape.slice(1)) / channelGroups])
   const centred = grouped.sub(grouped.mean(axes, { keepDims: true }))
   const deviation = centred.square().mean(axes, { keepDims: true }).add(attributes.epsilon).sqrt()
   const perChannel = [1, x.shape[1]!, ...x.shape.slice(2).map(() => 1)]

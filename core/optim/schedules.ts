@@ -47,7 +47,9 @@ export const oneCycleSchedule = ({ max, totalSteps, rising = 0.3, divisor = 25, 
   const last = totalSteps - 1
   return step => {
     if (step < top) return halfCosine(first, max, step / top)
-    return halfCosine(max, first / finalDivisor, Math.min(1, (step - top) / (last - top)))
+    // At the top itself with nothing left to fall, when all updates have a rising rate.
+    const fallen = step === top ? 0 : Math.min(1, (step - top) / (last - top))
+    return halfCosine(max, first / finalDivisor, fallen)
   }
 }
 

@@ -12,7 +12,8 @@ import { elementwiseAll } from './wasm/elementwise.ts'
 
 /**
  * The fast backend on any machine: float32 in one WebAssembly memory, kernels emitted as SIMD code at run time. An op
- * or a shape without a kernel runs its definition on views of the same memory, so every op is always available.
+ * or a shape without a kernel, or an op on integers, runs its definition on views of the same memory, so every op is always
+ * available.
  * Elementwise ops on large arrays wait until they are needed and are then computed together (see ../fusion/fusion.ts).
  */
 export const createCpu = (memory: { readonly maximumPages?: number } = {}): Backend => {
@@ -53,7 +54,7 @@ export const createCpu = (memory: { readonly maximumPages?: number } = {}): Back
       for (const { storage } of inputs) fusion.settle(storage as HeapStorage)
       const size = sizeOf(shape)
       const storage = store(op.name, size, dtype)
-      const kernel = kernels.get(op.kernel ?? op.name)
+      const kernel = inputs.every(x => x.storage.dtype === 'float32') ? kernels.get(op.kernel ?? op.name) : undefined
       const output: CpuArray = { pointer: storage.pointer, shape, dtype: 'float32' }
       try {
         if (!kernel?.(heap, inputs.map(arrayOf), output, attributes)) {

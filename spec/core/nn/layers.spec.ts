@@ -168,6 +168,13 @@ describe('crossEntropy', () => {
     }
   })
 
+  it('should be finite where another class has probability zero', () => {
+    const logits = tensor([0, Number.NEGATIVE_INFINITY, 1], [1, 3])
+    const { value, pullback } = vjp((z: Tensor) => crossEntropy(z, [0]), logits)
+    near(value.dataSync(), [Math.log(1 + Math.E)])
+    near(pullback(tensor([1])).dataSync(), [1 / (1 + Math.E) - 1, 0, Math.E / (1 + Math.E)])
+  })
+
   it('should refuse labels that are no classes or too few', () => {
     expect(() => crossEntropy(random(1, 3), [3])).toThrow('label 3 at 0 is no class of 0..2')
     expect(() => crossEntropy(random(2, 3), [1])).toThrow('for 1 labels')

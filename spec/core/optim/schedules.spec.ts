@@ -22,6 +22,10 @@ describe('learning-rate schedules', () => {
     near(values(schedule, [0, 15, 30, 65, 100]), [0.04, (1 + 0.04) / 2, 1, (1 + 4e-6) / 2, 4e-6])
   })
 
+  it('should end at the top when every step of the cycle rises', () => {
+    near(values(oneCycleSchedule({ max: 1, totalSteps: 11, rising: 1 }), [0, 5, 10, 11]), [0.04, (1 + 0.04) / 2, 1, 4e-6])
+  })
+
   it('should multiply by the factor at every milestone', () => {
     near(values(multiStepSchedule({ base: 1, milestones: [3, 5] }), [0, 2, 3, 4, 5, 9]), [1, 1, 0.1, 0.1, 0.01, 0.01])
   })
