@@ -1,4 +1,5 @@
 import { Tensor, valueAndGrad } from '../../core/index.ts'
+import { steepestDirection } from './projections.ts'
 
 /** Loss of every image of a batch, [batch], in one random world named by the EoT sample. */
 export type SampledLoss = (x: Tensor, eotSample: number) => Tensor
@@ -55,14 +56,10 @@ export const eotGradient = (loss: SampledLoss | WatchedLoss, x: Tensor, { eotSam
 
 /**
  * How good an EoT gradient is, per image: cosine of the two independent halves, [batch]. 1: noise-free; near 0: the
- * estimate is mostly noise. For halves of n/2 samples with signal-to-noise power ratio r per sample, the cosine is about
+ * estimate is mostly noise; 0 where a half is zero. For halves of n/2 samples with signal-to-noise power ratio r per sample, the cosine is about
  * r n/2 / (1 + r n/2).
  */
 export const halvesCosine = ([a, b]: readonly [Tensor, Tensor]): Tensor => {
-  const axes = [1, 2, 3]
-  const norm = (x: Tensor): Tensor => x.square().sum(axes).sqrt().maximum(1e-18)
-  return a
-    .mul(b)
-    .sum(axes)
-    .div(norm(a).mul(norm(b)))
+  // Unit vectors first: the squares of small gradients vanish in float32.
+  return steepestDirection(a, 'l2').mul(steepestDirection(b, 'l2')).sum([1, 2, 3])
 }

@@ -16,7 +16,7 @@ export interface PgdOptions {
 export interface PgdTrace {
   /** Mean loss over the EoT samples. */
   readonly loss: Float64Array
-  /** Cosine of the gradients of two halves of the EoT samples; 1 when there is one sample. */
+  /** Cosine of the gradients of two halves of the EoT samples; 1 when there is one sample, 0 where a half is zero. */
   readonly cosine: Float64Array
 }
 

@@ -41,7 +41,10 @@ export interface AttackResult {
   /** Share of the EoT samples on which it was misclassified, and the mean loss, when the attack looked at it. */
   readonly wrongShare: Float64Array
   readonly loss: Float64Array
-  /** Whether any sample of any image on the way was misclassified: the attack's own count, biased towards success. */
+  /**
+   * Whether any sample of an image that the attack judged was misclassified: its own count, biased towards success. APGD and Square judge every
+   * iterate, FAB the clean image and its last, PGD its last.
+   */
   readonly found: readonly boolean[]
 }
 

@@ -62,8 +62,8 @@ export const ddpmStep = (
 ): Tensor => {
   const p = predictXStartFromEpsilon(schedule, xT, { t, epsilon })
   const xStart = clip ? clamp(p, -1, 1) : p
-  if (s < 0) return xStart
   const posterior = ddpmPosterior(schedule, { t, s, variance })
+  if (s < 0) return xStart
   const mean = ops.addScaled(xStart, posterior.ofXStart, xT, posterior.ofXT)
   return ops.addScaled(mean, 1, z(), Math.sqrt(posterior.variance))
 }

@@ -43,7 +43,7 @@ export interface EnsembleOutcome {
   readonly advCorrect: readonly (readonly boolean[])[]
   /** Share of selection draws on which the kept image was correct: what the published protocols print. Biased low. */
   readonly selectionCorrect: Float64Array
-  /** Whether any attack ever saw it misclassified: what one lucky draw is enough for. */
+  /** Whether any attack or selection draw ever saw it misclassified, clean or kept: what one lucky draw is enough for. */
   readonly found: readonly boolean[]
   readonly components: readonly ComponentOutcome[]
   /** Robust accuracy as the preset reports it: by selection, or fresh. */

@@ -36,7 +36,7 @@ export const paperTimesteps = ({
 
 /**
  * The `faithful` reading of the published scripts: the N timesteps (N - 1) r .. 0 with r = floor(T / N), sliced from index
- * round((1 - t*) N) - 1 on. That is one step more than t* N and starts at t* T instead of t* T - 1 (audit finding M1).
+ * round((1 - t*) N) - 1 on. Where t* N is whole, that is one step more than t* N and starts at t* T instead of t* T - 1 (audit finding M1).
  * (1 - t*) N is a floating-point product and rounding goes half to even, both as in Python. Throws RangeError as above.
  * Deviations: t* = 1 takes all timesteps; there the scripts' index -1 would mean the last timestep alone.
  */

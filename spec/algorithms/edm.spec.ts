@@ -109,6 +109,7 @@ describe('EDM sampler (E6)', () => {
     expect([0.009, 0.01, 0.46, 0.47].map(sigma => churnedSigma(sigma, publishedChurn, 50) > sigma)).toEqual([false, true, true, false])
     expectNear(churnedSigma(0.1, publishedChurn, 50), 0.1 * (1 + 6 / 50), 1e-12)
     expect(churnedSigma(0.1, { sChurn: 0 }, 50)).toBe(0.1)
+    for (const sigma of [1e-4, 1e4]) expectNear(churnedSigma(sigma, { sChurn: 1 }, 5), 1.2 * sigma, 1e-12 * sigma)
   })
 
   it('should refuse levels that do not fall and churn below nothing', () => {

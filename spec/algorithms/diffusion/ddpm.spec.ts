@@ -74,17 +74,20 @@ describe('DDPM reverse step (E3)', () => {
     })
   }
 
-  it('should clip by default, as the published scripts do', async () => {
+  it('should clip and add the variance fixedLarge by default, as the published scripts do', async () => {
     await useBackend('reference')
     const far = tensor([30], [1, 1, 1, 1])
     const none = tensor([0], [1, 1, 1, 1])
-    const { ofXStart, ofXT } = ddpmPosterior(schedule, { t: 99, s: 50, variance: 'fixedLarge' })
-    expectNear(await ddpmStep(schedule, far, { t: 99, s: 50, epsilon: none, z: () => none }).item(), ofXStart + 30 * ofXT, 1e-12)
+    const { ofXStart, ofXT, variance } = ddpmPosterior(schedule, { t: 99, s: 50, variance: 'fixedLarge' })
+    const one = tensor([1], [1, 1, 1, 1])
+    const expected = ofXStart + 30 * ofXT + Math.sqrt(variance)
+    expectNear(await ddpmStep(schedule, far, { t: 99, s: 50, epsilon: none, z: () => one }).item(), expected, 1e-12)
   })
 
   it('should refuse a step that does not go back', () => {
     const x = gaussian(0, 'x', [1, 1, 1, 1])
     expect(() => ddpmStep(schedule, x, { t: 5, s: 5, epsilon: x, z: () => x })).toThrow('goes from t to an earlier s, got t = 5 and s = 5')
+    expect(() => ddpmStep(schedule, x, { t: -1, s: -1, epsilon: x, z: () => x })).toThrow('got t = -1 and s = -1')
     expect(() => ddpmStep(schedule, x, { t: 1000, s: 5, epsilon: x, z: () => x })).toThrow('timestep 1000')
   })
 })
