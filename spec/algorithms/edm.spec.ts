@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { churnedSigma, type Denoiser, heunStep, karrasSigmas, publishedChurn } from '../../algorithms/diffusion/edm.ts'
 import { gamma, lambda } from '../../algorithms/diffusion/modulation.ts'
 import { edmProcess, lambdas } from '../../algorithms/training/noiseProcess.ts'
-import { type Tensor, tensor, useBackend } from '../../core/index.ts'
+import { ops, type Tensor, tensor, useBackend } from '../../core/index.ts'
 import { expectNear } from '../support/numbers.ts'
 import { realBetween } from '../support/realBetween.ts'
 import { runs } from '../support/replay.ts'
@@ -105,7 +105,18 @@ describe('EDM sampler (E6)', () => {
     )
   })
 
+  it('should be algorithm 2 of Karras et al. where it churns: both slopes from the raised level and the noisier image', () => {
+    const [x, z, sigma, churned, next, sNoise] = [0.7, -0.4, 0.5, 0.6, 0.2, 1.1]
+    const slope = (at: number, level: number): number => (at - level * Math.sin(at)) / level
+    const xHat = x + Math.sqrt(churned ** 2 - sigma ** 2) * sNoise * z
+    const euler = xHat + (next - churned) * slope(xHat, churned)
+    const expected = xHat + ((next - churned) * (slope(xHat, churned) + slope(euler, next))) / 2
+    const denoiser: Denoiser = (at, [level]) => ops.sin(at).mul(level!)
+    expectNear(pixelOf(heunStep(pixel(x), { denoiser, sigma, next, churned, sNoise, z: () => pixel(z) })), expected, 1e-12)
+  })
+
   it('should churn within its bounds only, and as published', () => {
+    expect(publishedChurn).toEqual({ sChurn: 6, sMin: 0.01, sMax: 0.46, sNoise: 1.007 })
     expect([0.009, 0.01, 0.46, 0.47].map(sigma => churnedSigma(sigma, publishedChurn, 50) > sigma)).toEqual([false, true, true, false])
     expectNear(churnedSigma(0.1, publishedChurn, 50), 0.1 * (1 + 6 / 50), 1e-12)
     expect(churnedSigma(0.1, { sChurn: 0 }, 50)).toBe(0.1)

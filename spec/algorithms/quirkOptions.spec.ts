@@ -10,11 +10,11 @@ import { purify } from '../../algorithms/purification/purify.ts'
 import { purifyVpsde } from '../../algorithms/purification/purifyVpsde.ts'
 import { paperVpsdeTimes } from '../../algorithms/purification/vpsdeTimes.ts'
 import { evaluationSources, trainingSources } from '../../algorithms/randomness/drawName.ts'
-import { createDraws } from '../../algorithms/randomness/draws.ts'
+import { createDraws, type Draws } from '../../algorithms/randomness/draws.ts'
 import { dwBoth, lockSets } from '../../algorithms/randomness/lockSets.ts'
 import { cgpo } from '../../algorithms/training/cgpo.ts'
 import { ddpmProcess } from '../../algorithms/training/noiseProcess.ts'
-import { tensor, useBackend, zeros } from '../../core/index.ts'
+import { type Tensor, tensor, useBackend, zeros } from '../../core/index.ts'
 import { dropout } from '../../core/nn/index.ts'
 import { foldIn, key } from '../../core/random/key.ts'
 import { bits, gaussian, linearClassifier, pixels, purifierOf, schedule, smallEpsilon } from './fixtures.ts'
@@ -42,13 +42,14 @@ const droppingEpsilon = (): EpsilonModel => {
 
 describe('a purifier left in training mode (H1)', () => {
   const drawsOf = (images: readonly number[]) => createDraws({ seed: 4, images, locks: dwBoth, registered: withDropout })
-  const purifiers = {
-    DDPM: (x: Parameters<typeof purify>[1], draws: ReturnType<typeof drawsOf>, trainMode: boolean, checkpointing = false) =>
-      purify(purifierOf(droppingEpsilon(), { trainMode, checkpointing }), x, draws),
-    VPSDE: (x: Parameters<typeof purify>[1], draws: ReturnType<typeof drawsOf>, trainMode: boolean, checkpointing = false) =>
+  type Purified = (x: Tensor, draws: Draws, trainMode: boolean, o?: { checkpointing?: boolean; epsilonTheta?: EpsilonModel }) => Tensor
+  const purifiers: Readonly<Record<string, Purified>> = {
+    DDPM: (x, draws, trainMode, { checkpointing = false, epsilonTheta = droppingEpsilon() } = {}) =>
+      purify(purifierOf(epsilonTheta, { trainMode, checkpointing }), x, draws),
+    VPSDE: (x, draws, trainMode, { checkpointing = false, epsilonTheta = droppingEpsilon() } = {}) =>
       purifyVpsde(
         {
-          epsilonTheta: droppingEpsilon(),
+          epsilonTheta,
           intervals: paperVpsdeTimes({ tStar: 0.1, steps: 2 }),
           reverse: { kind: 'sde', corrector: { snr: 0.16 } },
           trainMode,
@@ -79,8 +80,21 @@ describe('a purifier left in training mode (H1)', () => {
     await useBackend('reference')
     const x = pixels(2, [2, 1, 4, 4])
     const both = Buffer.from(await bits(purified(x, drawsOf([8, 3]), true)), 'hex')
-    const one = Buffer.from(await bits(purified(x.slice([1, 0, 0, 0], [1, 1, 4, 4]), drawsOf([3]), true, true)), 'hex')
+    const one = Buffer.from(await bits(purified(x.slice([1, 0, 0, 0], [1, 1, 4, 4]), drawsOf([3]), true, { checkpointing: true })), 'hex')
     expect(both.subarray(both.length / 2).equals(one)).toBe(true)
+  })
+
+  it.each(Object.entries(purifiers))('should drop by masks of its own at every evaluation of the network: %s', async (name, purified) => {
+    await useBackend('reference')
+    const keys: string[] = []
+    const watched: EpsilonModel = (xT, _, o) => {
+      keys.push(String(o?.dropoutKey))
+      return xT.mul(0.1)
+    }
+    purified(pixels(1, [1, 1, 4, 4]), drawsOf([3]), true, { epsilonTheta: watched })
+    // Three steps of DDPM; two of the SDE, each with its corrector.
+    expect(keys).toHaveLength(name === 'DDPM' ? 3 : 4)
+    expect(new Set(keys).size).toBe(keys.length)
   })
 
   it('should be refused where dropout is not registered, and run where the evaluation registers it', async () => {

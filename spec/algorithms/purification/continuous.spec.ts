@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { karrasSigmas } from '../../../algorithms/diffusion/edm.ts'
-import { paperVpSde, vpsdeMarginal } from '../../../algorithms/diffusion/vpsde.ts'
+import { langevinStep } from '../../../algorithms/diffusion/langevin.ts'
+import { paperVpSde, vpsdeMarginal, vpsdeReverseStep } from '../../../algorithms/diffusion/vpsde.ts'
 import type { EpsilonModel } from '../../../algorithms/models/types.ts'
 import { type EdmPurifier, purifyEdm } from '../../../algorithms/purification/purifyEdm.ts'
 import { purifyVpsde, type VpsdePurifier, type VpsdeReverse, vpsdeEvaluations } from '../../../algorithms/purification/purifyVpsde.ts'
@@ -213,6 +214,28 @@ describe('purifyVpsde (E5)', () => {
       ),
       { numRuns: runs(10) },
     )
+  })
+
+  it('should take the Langevin step with noise of its own, and the step of the SDE from where that leads', async () => {
+    await useBackend('reference')
+    const [network, x, draws] = [smallEpsilon(1, 1), middling(1), createDraws({ seed: 1, images: ids })]
+    const shown: Tensor[] = []
+    const epsilonTheta: EpsilonModel = (xT, t) => {
+      shown.push(xT)
+      return network(xT, t)
+    }
+    const given = purifier({ epsilonTheta, reverse: { kind: 'sde', corrector: { snr: 0.2 } }, clamp: false })
+    const image = purifyVpsde(given, x, draws)
+    given.intervals.forEach(({ t, dt }, diffusionStep) => {
+      const [before, corrected, after = image.mul(2).sub(1)] = shown.slice(2 * diffusionStep) as [Tensor, Tensor, Tensor?]
+      const epsilonAt = (xT: Tensor): Tensor => network(xT, [999 * t, 999 * t])
+      const noise = (part: string): Tensor => draws.normal('reverse', shape.slice(1), { diffusionStep, part })
+      const moved = langevinStep(paperVpSde, before, { t, epsilon: epsilonAt(before), z: noise('corrector'), snr: 0.2 })
+      expectAllNear(corrected.dataSync(), moved.dataSync(), 1e-12)
+      const next = vpsdeReverseStep(paperVpSde, moved, { t, dt, epsilon: epsilonAt(moved), z: () => noise('') })
+      expectAllNear(after.dataSync(), (diffusionStep < 2 ? next.x() : next.xMean).dataSync(), 1e-12)
+    })
+    expect(shown).toHaveLength(6)
   })
 
   it('should return nearly x_0 for a noise predictor that knows it, the nearer the more steps', async () => {
