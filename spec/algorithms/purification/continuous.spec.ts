@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { karrasSigmas } from '../../../algorithms/diffusion/edm.ts'
+import { heunStep, karrasSigmas } from '../../../algorithms/diffusion/edm.ts'
 import { langevinStep } from '../../../algorithms/diffusion/langevin.ts'
 import { paperVpSde, vpsdeMarginal, vpsdeReverseStep } from '../../../algorithms/diffusion/vpsde.ts'
 import type { EpsilonModel } from '../../../algorithms/models/types.ts'
@@ -307,6 +307,25 @@ describe('purifyEdm (E6)', () => {
       )
     }
     expect(noisy.some(value => Math.abs(value) > 1)).toBe(true)
+  })
+
+  it('should churn each step by its share of the total, with noise of its own of the asked deviation', async () => {
+    await useBackend('reference')
+    const [x, draws] = [middling(3), createDraws({ seed: 3, images: ids })]
+    const denoiser: EdmPurifier['denoiser'] = (image, [sigma]) => image.mul(0.2 / (0.2 + sigma! ** 2))
+    const [sigmas, churn] = [[0.3, 0.2, 0.1, 0], { sChurn: 0.9, sMin: 0.15, sNoise: 1.5 }]
+    let current = x
+      .mul(2)
+      .sub(1)
+      .add(draws.normal('forward', shape.slice(1)).mul(0.3))
+    for (const [diffusionStep, churned] of [0.3 * 1.3, 0.2 * 1.3, 0.1].entries()) {
+      const z = () => draws.normal('reverse', shape.slice(1), { diffusionStep })
+      const [sigma, next] = [sigmas[diffusionStep]!, sigmas[diffusionStep + 1]!]
+      current = heunStep(current, { denoiser, sigma, next, churned, sNoise: 1.5, z })
+    }
+    const image = purifyEdm({ denoiser, sigmas, churn }, x, draws)
+    expectAllNear(image.dataSync(), current.add(1).mul(0.5).clamp(0, 1).dataSync(), 1e-12)
+    expect(image.dataSync().some(value => value > 0 && value < 1)).toBe(true)
   })
 
   it('should refuse levels that do not fall to 0', () => {
