@@ -111,9 +111,10 @@ const readEntry = (key: string, value: unknown, { source, dataStart }: { source:
   const extra = Object.keys(value).find(field => !['dtype', 'shape', 'data_offsets'].includes(field))
   if (extra !== undefined) return fail(`unknown field ${quoteKey(extra)} in its header entry`)
   const { dtype, shape, data_offsets: offsets } = value
+  if (typeof dtype !== 'string') return fail(`dtype must be a text, got ${typeof dtype}`)
   if (!isHostDtype(dtype)) {
     const known = Object.keys(CODECS).join(', ')
-    return fail(`dtype ${quoteKey(String(dtype))} is not one of ${known}`, 'save the tensor as one of these, F32 for instance')
+    return fail(`dtype ${quoteKey(dtype)} is not one of ${known}`, 'save the tensor as one of these, F32 for instance')
   }
   if (!Array.isArray(shape) || !shape.every(isOffset)) return fail('shape must be a list of whole numbers >= 0')
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isOffset))

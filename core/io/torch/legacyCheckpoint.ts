@@ -1,6 +1,6 @@
 import { FileError, quoteKey } from '../fileError.ts'
 import { ByteReader } from './byteReader.ts'
-import type { PickleValue } from './pickleValue.ts'
+import { type PickleValue, textOf } from './pickleValue.ts'
 import { storageBytes, storageTable, type TorchFile, type TorchFileInput } from './torchFile.ts'
 import type { TorchStorage } from './torchTensor.ts'
 import { unpickle } from './unpickle.ts'
@@ -28,7 +28,7 @@ export const openLegacyCheckpoint = (input: TorchFileInput): TorchFile => {
   if (unpickle(reader, plain) !== MAGIC)
     fail('the first pickle is not the magic number of torch.save', 'give a file that torch.save has written')
   const protocol = unpickle(reader, plain)
-  if (protocol !== PROTOCOL) fail(`the protocol is ${String(protocol).slice(0, 40)}, only ${PROTOCOL} exists`)
+  if (protocol !== PROTOCOL) fail(`the protocol is ${textOf(protocol).slice(0, 40)}, only ${PROTOCOL} exists`)
   const machine = unpickle(reader, plain)
   if (!(machine instanceof Map) || machine.get('little_endian') !== true)
     fail('the file is not little endian', 'save it on another machine')
@@ -55,7 +55,7 @@ const locate = (
   const begins = new Map<string, number>()
   for (const key of keys as PickleValue[]) {
     const storage = typeof key === 'string' ? byKey.get(key) : undefined
-    if (!storage || begins.has(storage.key)) return fail(`storage ${quoteKey(String(key))} is listed twice or belongs to no tensor`)
+    if (!storage || begins.has(storage.key)) return fail(`storage ${quoteKey(textOf(key))} is listed twice or belongs to no tensor`)
     const count = reader.view(COUNT_BYTES).getBigInt64(0, true)
     if (count !== BigInt(storage.size))
       return fail(`storage ${quoteKey(storage.key)} has ${count} elements, its tensors need ${storage.size}`)

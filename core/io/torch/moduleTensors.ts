@@ -13,6 +13,11 @@ interface ModuleState {
 
 const MAX_DEPTH = 100
 
+const joined = (prefix: string, name: PickleValue): string => {
+  if (typeof name !== 'string') throw new RangeError(`a name below "${prefix}" is ${kindOf(name)}`)
+  return prefix + name
+}
+
 /** The fields of a module that was pickled whole; null when the value is no module. */
 const moduleState = (value: PickleValue | undefined): ModuleState | null => {
   if (!(value instanceof InertRecord) || !(value.state instanceof Map)) return null
@@ -28,16 +33,18 @@ export const isModule = (value: PickleValue | undefined): value is InertRecord =
  * The state dict of a module that was pickled whole, from its data: parameters, then persistent buffers, then those of
  * its modules in order, names joined by dots, as `Module.state_dict` gives them.
  *
- * @throws RangeError when the data is not that of a module, or modules contain themselves
+ * @throws RangeError when the data is not that of a module, two tensors have one name, or modules contain themselves
  */
 export const moduleTensors = (module: InertRecord, budget: MemoryBudget): Map<string, TorchTensor> => {
   const tensors = new Map<string, TorchTensor>()
   const add = (prefix: string, dict: PickleDict, left: ReadonlySet<PickleValue>): void => {
     for (const [name, tensor] of dict) {
       if (tensor === null || left.has(name)) continue
-      if (!(tensor instanceof TorchTensor)) throw new RangeError(`${prefix}${String(name)} is ${kindOf(tensor)}, no tensor`)
+      const path = joined(prefix, name)
+      if (!(tensor instanceof TorchTensor)) throw new RangeError(`${path} is ${kindOf(tensor)}, no tensor`)
+      if (tensors.has(path)) throw new RangeError(`the module has two tensors ${JSON.stringify(path)}`)
       budget.spend(128 + 2 * prefix.length, 'the names of the tensors')
-      tensors.set(`${prefix}${String(name)}`, tensor)
+      tensors.set(path, tensor)
     }
   }
   const visit = (prefix: string, value: PickleValue, depth: number): void => {
@@ -47,7 +54,7 @@ export const moduleTensors = (module: InertRecord, budget: MemoryBudget): Map<st
     budget.spend(128 + 2 * prefix.length, 'the names of the modules')
     add(prefix, state.parameters, new Set())
     add(prefix, state.buffers, state.transient)
-    for (const [name, child] of state.modules) if (child !== null) visit(`${prefix}${String(name)}.`, child, depth + 1)
+    for (const [name, child] of state.modules) if (child !== null) visit(`${joined(prefix, name)}.`, child, depth + 1)
   }
   visit('', module, 0)
   return tensors

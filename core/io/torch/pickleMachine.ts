@@ -1,7 +1,7 @@
 import { FileError } from '../fileError.ts'
 import type { MemoryBudget } from '../memoryBudget.ts'
 import type { ByteReader } from './byteReader.ts'
-import { InertRecord, isList, isTuple, kindOf, type PickleDict, PickleGlobal, type PickleValue } from './pickleValue.ts'
+import { InertRecord, isList, isTuple, kindOf, type PickleDict, PickleGlobal, type PickleValue, textOf } from './pickleValue.ts'
 import { TorchTensor } from './torchTensor.ts'
 
 export interface PickleContext {
@@ -130,7 +130,7 @@ export class PickleMachine {
 
   private setItem(dict: PickleDict, key: PickleValue, value: PickleValue): void {
     this.requireHashable(key)
-    if (dict.has(key)) throw this.error(`a dict has the key ${JSON.stringify(String(key)).slice(0, 100)} twice`)
+    if (dict.has(key)) throw this.error(`a dict has the key ${JSON.stringify(textOf(key)).slice(0, 100)} twice`)
     dict.set(key, value)
   }
 

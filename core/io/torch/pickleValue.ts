@@ -52,7 +52,7 @@ export const isTuple = (value: unknown): value is readonly PickleValue[] => Arra
 
 export const isList = (value: unknown): value is PickleValue[] => Array.isArray(value) && !Object.isFrozen(value)
 
-/** What a value is, for messages, in the language of the file. */
+/** What a value is, for messages, in the language of the file. Its time does not depend on what a container holds. */
 export const kindOf = (value: PickleValue | undefined): string => {
   if (value === null) return 'None'
   if (value instanceof InertRecord) return `a ${value.className}`
@@ -63,3 +63,7 @@ export const kindOf = (value: PickleValue | undefined): string => {
   if (Array.isArray(value)) return isTuple(value) ? 'a tuple' : 'a list'
   return typeof value === 'object' ? 'a tensor' : `a ${typeof value}`
 }
+
+/** A number or text as it is, of anything else the kind: a tuple of tuples may be far longer as text than the file. */
+export const textOf = (value: PickleValue | undefined): string =>
+  ['string', 'number', 'bigint', 'boolean'].includes(typeof value) ? String(value) : kindOf(value)

@@ -1,6 +1,6 @@
 import type { MemoryBudget } from '../memoryBudget.ts'
 import { isModule, moduleTensors } from './moduleTensors.ts'
-import { kindOf, type PickleDict, type PickleValue } from './pickleValue.ts'
+import { kindOf, type PickleDict, type PickleValue, textOf } from './pickleValue.ts'
 import { TorchTensor } from './torchTensor.ts'
 
 export interface StateDictOptions {
@@ -78,14 +78,14 @@ const dictTensors = (value: PickleValue, metadata: Map<string, string>): Map<str
   for (const [key, tensor] of value) if (typeof key === 'string' && tensor instanceof TorchTensor) tensors.set(key, tensor)
   if (tensors.size === 0 && value.size > 0) throw new RangeError(`no tensors in ${listed(value)}`)
   const other = [...value].find(([key, item]) => typeof key !== 'string' || isHolder(item) || Array.isArray(item))
-  if (other) throw new RangeError(`${JSON.stringify(String(other[0]).slice(0, 100))} beside tensors is ${kindOf(other[1])}`)
+  if (other) throw new RangeError(`${JSON.stringify(textOf(other[0]).slice(0, 100))} beside tensors is ${kindOf(other[1])}`)
   collectMetadata(value, metadata)
   return tensors
 }
 
 const listed = (value: PickleValue): string => {
   if (!(value instanceof Map)) return kindOf(value)
-  const keys = [...value.keys()].slice(0, 10).map(key => String(key).slice(0, 40))
+  const keys = [...value.keys()].slice(0, 10).map(key => textOf(key).slice(0, 40))
   return `a dict of ${value.size}${keys.length > 0 ? `: ${keys.join(', ')}` : ''}`
 }
 

@@ -39,16 +39,16 @@ export const storageTable = ({ budget, inert }: TorchFileInput): StorageTable =>
     const dtype = storageDtype(type)
     if (!dtype) throw new RangeError(`a storage has ${kindOf(type)} as its class`)
     if (typeof key !== 'string' || key === '') throw new RangeError('a storage has no key')
-    elementCount([size as number])
+    const count = requireCount(size)
     const known = byKey.get(key)
     if (!known) {
       budget.spend(128, 'the list of storages')
-      const storage = new TorchStorage(key, dtype, size as number)
+      const storage = new TorchStorage(key, dtype, count)
       byKey.set(key, storage)
       return storage
     }
-    if (known.dtype !== dtype || known.size !== size) {
-      throw new RangeError(`storage ${JSON.stringify(key)} is once ${known.dtype} [${known.size}], once ${dtype} [${size}]`)
+    if (known.dtype !== dtype || known.size !== count) {
+      throw new RangeError(`storage ${JSON.stringify(key)} is once ${known.dtype} [${known.size}], once ${dtype} [${count}]`)
     }
     return known
   }
@@ -62,12 +62,17 @@ export const storageTable = ({ budget, inert }: TorchFileInput): StorageTable =>
   return { byKey, context: { findGlobal: torchGlobals(budget, inert), persistentLoad, budget } }
 }
 
+/** A number of elements. @throws RangeError */
+const requireCount = (value: PickleValue | undefined): number => {
+  if (typeof value !== 'number') throw new RangeError(`a number of elements is ${kindOf(value)}`)
+  return elementCount([value])
+}
+
 const partOf = (storage: TorchStorage, view: PickleValue): StorageView => {
-  const [, offset, size] = Array.isArray(view) ? (view as PickleValue[]) : []
-  elementCount([offset as number])
-  elementCount([size as number])
-  if ((offset as number) + (size as number) > storage.size) {
+  const [offset, size] = (Array.isArray(view) ? (view as PickleValue[]) : []).slice(1, 3).map(requireCount)
+  if (offset === undefined || size === undefined) throw new RangeError(`a view of a storage is ${kindOf(view)}`)
+  if (offset + size > storage.size) {
     throw new RangeError(`a view of ${size} elements at ${offset} ends beyond the ${storage.size} elements of its storage`)
   }
-  return new StorageView(storage, offset as number, size as number)
+  return new StorageView(storage, offset, size)
 }

@@ -107,6 +107,11 @@ describe('safetensors reading', () => {
       /tensor "a": dtype "F8_E4M3" is not one of F64, F32/,
     ],
     ['an inherited dtype', file('{"a":{"dtype":"toString","shape":[],"data_offsets":[0,1]}}', [0]), /dtype "toString" is not one of/],
+    [
+      'a dtype that is a nest of lists',
+      file(`{"a":{"dtype":${'['.repeat(20_000)}${']'.repeat(20_000)},"shape":[],"data_offsets":[0,1]}}`, [0]),
+      /tensor "a": dtype must be a text, got object/,
+    ],
     ['an unknown field', file(JSON.stringify({ a: { ...u8(0, 1), scale: 2 } }), [0]), /unknown field "scale"/],
     ['a negative extent', file(JSON.stringify({ a: u8(0, 1, [-1]) }), [0]), /shape must be a list of whole numbers/],
     ['a fractional extent', file(JSON.stringify({ a: u8(0, 1, [0.5]) }), [0]), /shape must be a list of whole numbers/],
