@@ -209,6 +209,8 @@ describe('times of a VPSDE purifier', () => {
     expectNear(intervals[100]!.t, 0.001, 1e-12)
     expect(new Set(intervals.map(({ dt }) => dt))).toEqual(new Set([1 / 1000]))
     expect(faithfulVpsdeTimes({ tStar: 0.1, inferenceSteps: 5 }).map(({ t }) => Math.round(t * 1e6) / 1e6)).toEqual([0.25075, 0.001])
+    expect(faithfulVpsdeTimes({ tStar: 1, inferenceSteps: 4 }).map(({ t }) => Math.round(t * 1e6) / 1e6)).toEqual([1, 0.667, 0.334, 0.001])
+    expect(faithfulVpsdeTimes({ tStar: 0.1, inferenceSteps: 1 })).toEqual([{ t: 1, dt: 1 }])
   })
 
   it('should refuse a t* outside (0, 1] and steps that are no count', () => {

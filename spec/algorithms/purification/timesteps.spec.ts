@@ -36,6 +36,12 @@ describe('timesteps of the purifier', () => {
     expect(faithfulTimesteps({ tStar: 0.3, inferenceSteps: 45 })).toHaveLength(15)
   })
 
+  it('should take at t* = 1 all timesteps of the scripts, which are floor(T / N) apart', () => {
+    const intervals = faithfulTimesteps({ tStar: 1, inferenceSteps: 6 })
+    expect(intervals.map(({ t }) => t)).toEqual([830, 664, 498, 332, 166, 0])
+    expectChain(intervals)
+  })
+
   it('should take exactly `steps` steps from t* T - 1 down to s = -1 in the reading of the paper (P22)', () => {
     const arguments_ = fc
       .record({
