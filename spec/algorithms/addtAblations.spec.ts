@@ -159,6 +159,18 @@ describe.each(backendsUnderTest)('ablations of ADDT on %s', backend => {
         { numRuns: runs(8) },
       ))
 
+    it('should by default move by 4/255 and stay within 8/255 of pixels, twice that in [-1,1] (E12)', async () => {
+      const x0 = pixels(5, [1, ...perImageShape], { low: -0.5, high: 0.5 })
+      const [towardsOne, draws] = [gaussian(5, 'towardsOne', [12, 1]), createDraws({ seed: 5, images: [3], registered: trainingSources })]
+      const guide = towardsOne.matmul(tensor([-1, 1], [1, 2]))
+      const o = { process, network: (xT: Tensor) => xT.mul(0.5), classifier: linearClassifier(guide) }
+      const search = (steps?: number) => valuesOf(linfSearch({ x0, labels: [0], t: [300], draws }, { ...o, ...(steps && { steps }) }))
+      const sizes = (delta: readonly number[]) => delta.map(d => Math.abs(d * 255) / 2)
+      expectAllNear(sizes(await search(1)), new Array<number>(12).fill(4), 1e-4)
+      expectAllNear(sizes(await search()), new Array<number>(12).fill(8), 1e-4)
+      dispose([x0, towardsOne, guide])
+    })
+
     it('should weigh the perturbation by the lambda of RBGM over lambda_unit (P23)', () => {
       for (let t = 0; t < 1000; t++) expectNear(linfRatio(process, t), lambdas(process, [t])[0]! / 0.03, 1e-12)
     })
@@ -190,5 +202,22 @@ describe.each(backendsUnderTest)('ablations of ADDT on %s', backend => {
       expect(() => linfSearch(batch, { ...o, epsilon: -1 })).toThrow('linfSearch: needs epsilon >= 0')
       release()
     })
+  })
+})
+
+describe('the search without RBGM', () => {
+  it('should take the noises of CGPO, one to each of five steps unless told otherwise', async () => {
+    await useBackend('reference')
+    const { batch, o, release } = setUp({ seed: 4, t: [40, 700], labels: [0, 1] })
+    const seen: number[][] = []
+    const network = (xT: Tensor, t: readonly number[]): Tensor => {
+      seen.push([...xT.dataSync()])
+      return o.network(xT, t)
+    }
+    // Without a step size delta stays zero, and the network sees nothing but x_0 and the noise.
+    linfSearch(batch, { ...o, network, stepSize: 0 }).dispose()
+    const noise = (attackStep: number) => batch.draws.at({ attackStep }).normal('epsilon', perImageShape, { part: 'cgpo' })
+    expect(seen).toEqual([1, 2, 3, 4, 5].map(step => [...process.noised(batch.x0, { t: batch.t, n: noise(step) }).dataSync()]))
+    release()
   })
 })

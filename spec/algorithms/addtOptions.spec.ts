@@ -108,7 +108,9 @@ describe.each(backendsUnderTest)('options of CGPO and ADDT on %s', backend => {
     fc.assert(
       fc.asyncProperty(cases, async given => {
         const { parameters, batch, o, release } = setUp(given)
-        const options = { ...o, process: leaking, cgpoSteps: 2 }
+        const modulation = { lambdaUnit: 0.2, lambdaMin: 0.1, lambdaMax: 0.7 }
+        const searchModel: AddtOptions['model'] = (...at) => o.model(...at).mul(0.5)
+        const options = { ...o, process: leaking, modulation, searchModel, cgpoSteps: 2 }
         const live = liveTensors()
         const clean = await addtStep(parameters, batch, options)
         const leaked = await addtStep(parameters, batch, { ...options, leakGuideGradient: true })
@@ -119,11 +121,12 @@ describe.each(backendsUnderTest)('options of CGPO and ADDT on %s', backend => {
           { ...batch, t },
           {
             ...options,
+            network: (xT, times) => searchModel(parameters, xT, times),
             steps: 2,
             onStep: async ({ epsilonDelta, epsilon }) => {
               const { gradient, value } = valueAndGrad((theta: Readonly<Record<string, Tensor>>) => {
-                const n = mixNoise(epsilon, { epsilonDelta, lambdas: lambdas(leaking, t) })
-                return guideLoss({ ...batch, t }, { ...options, network: (xT, times) => o.model(theta, xT, times) }, n).mean()
+                const n = mixNoise(epsilon, { epsilonDelta, lambdas: lambdas(leaking, t, modulation) })
+                return guideLoss({ ...batch, t }, { ...options, network: (xT, times) => searchModel(theta, xT, times) }, n).mean()
               })(parameters)
               sums[0] += (await gradient.weight!.data())[0]!
               sums[1] += (await gradient.bias!.data())[1]!

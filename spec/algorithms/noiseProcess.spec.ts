@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { gamma } from '../../algorithms/diffusion/modulation.ts'
-import { perImage } from '../../algorithms/diffusion/schedule.ts'
+import { linearSchedule, perImage } from '../../algorithms/diffusion/schedule.ts'
 import { trainingSources } from '../../algorithms/randomness/drawName.ts'
 import { createDraws } from '../../algorithms/randomness/draws.ts'
 import { cgpo } from '../../algorithms/training/cgpo.ts'
@@ -150,6 +150,13 @@ describe.each(backendsUnderTest)('noise processes on %s', backend => {
 // 20,000 times each.
 describe('training times', () => {
   const draws = createDraws({ seed: 11, images: Array.from({ length: 20_000 }, (_, i) => i), registered: trainingSources })
+
+  it('should be all timesteps of the schedule for DDPM, or all below the limit (Appendix G)', () => {
+    const five = linearSchedule({ timesteps: 5 })
+    const seen = (process: NoiseProcess) => [...new Set(process.drawTimes(draws))].sort()
+    expect(seen(ddpmProcess(five))).toEqual([0, 1, 2, 3, 4])
+    expect(seen(ddpmProcess(five, { timestepLimit: 3 }))).toEqual([0, 1, 2])
+  })
 
   it('should be uniform on (0.001, 1) for the VPSDE (Appendix G)', () => {
     const t = Float64Array.from(vpsdeProcess().drawTimes(draws))
