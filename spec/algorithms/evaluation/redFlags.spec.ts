@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type AttackEvidence, redFlags } from '../../../algorithms/evaluation/redFlags.ts'
-import { differenceLimit } from '../../../algorithms/evaluation/statistics/differenceLimit.ts'
+import { differenceLimit, type RobustCount } from '../../../algorithms/evaluation/statistics/differenceLimit.ts'
 
 /** An attack that left 50 of 100 images and gives no reason to doubt it. */
 const sound: AttackEvidence = {
@@ -53,6 +53,15 @@ describe('redFlags', () => {
 })
 
 describe('differenceLimit', () => {
+  it('should be the limits that Newcombe prints for his method 10: of 56/70 - 48/80 and of 9/10 - 3/10', () => {
+    const limits = (a: RobustCount, b: RobustCount) => [differenceLimit(a, b, 0.95), -differenceLimit(b, a, 0.95)]
+    const [large, small] = [
+      limits({ robust: 56, images: 70 }, { robust: 48, images: 80 }),
+      limits({ robust: 9, images: 10 }, { robust: 3, images: 10 }),
+    ]
+    expect([...large, ...small].map(limit => limit.toFixed(4))).toEqual(['0.0524', '0.3339', '0.1705', '0.8090'])
+  })
+
   it('should lie below the difference, at most sqrt(2) below it, and rise as images are added in proportion', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 50 }), fc.nat(50), fc.nat(50), (images, a, b) => {

@@ -66,10 +66,10 @@ describe.each(reverses)('adjoint gradient of the VP SDE ($kind)', reverse => {
     }
   })
 
-  it('should tend to the exact gradient of a curved network, its error halving with the length of the steps', async () => {
+  it('should tend to the exact gradient of a curved network, of any SDE and label scale, its error halving with the length of the steps', async () => {
     await useBackend('reference')
     const errorOf = (steps: number): number => {
-      const purifier = purifierOf(smallEpsilon(1, 1), reverse, steps, { clamp: false })
+      const purifier = purifierOf(smallEpsilon(1, 1), reverse, steps, { clamp: false, sde: { betaMin: 0.3, betaMax: 15 }, labelScale: 400 })
       const exact = imageAndGradient(purifyVpsde, purifier).gradient.dataSync()
       const off = imageAndGradient(purifyVpsdeAdjoint, purifier)
         .gradient.dataSync()
