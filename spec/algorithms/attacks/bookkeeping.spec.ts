@@ -146,8 +146,8 @@ describe('looking at a defence', () => {
 })
 
 describe('iterates', () => {
-  it('should follow in APGD three quarters of the new step and a quarter of the last one', async () => {
-    await useBackend('reference')
+  /** APGD on -|x - peak|^2 over four pixels: the images that it looked at, the clean one first when it starts there. */
+  const climb = async (init?: 'zero') => {
     const peak = [0.55, 0.62, 0.44, 0.5]
     const x0 = pixels(3, [1, 1, 2, 2], { low: 0.4, high: 0.6 })
     const seen: number[][] = []
@@ -160,20 +160,40 @@ describe('iterates', () => {
         .reshape([1, 1])
       return { logits: far.mul(tensor([1, 0], [1, 2])) }
     })
-    await apgdRun(problem, marginLoss, { steps: 20, init: 'zero' })
-    const clean = seen[0]!
+    const { trace } = await apgdRun(problem, marginLoss, { steps: 20, ...(init && { init }) })
+    return { clean: [...x0.dataSync()], peak, seen, stepSizes: trace.map(({ stepSize }) => stepSize[0]!) }
+  }
+
+  it('should follow in APGD three quarters of the new step and a quarter of the last one, from the best image where the step is halved', async () => {
+    await useBackend('reference')
+    const { clean, peak, seen, stepSizes } = await climb('zero')
     const project = (value: number, i: number) => clean[i]! + Math.min(0.1, Math.max(-0.1, value - clean[i]!))
-    // No checkpoint before ceil(0.22 * 20) = 5, so the step size is 0.2.
-    for (let k = 1; k < 5; k++) {
-      const [last, current] = [seen[k - 1]!, seen[k]!]
-      const expected = current.map((value, i) => {
-        const z = project(value + 0.2 * Math.sign(peak[i]! - value), i)
-        return project(value + 0.75 * (z - value) + 0.25 * (value - last[i]!), i)
+    const loss = (x: readonly number[]) => -x.reduce((sum, value, i) => sum + (value - peak[i]!) ** 2, 0)
+    let [before, x, best] = [clean, clean, clean]
+    stepSizes.forEach((stepSize, k) => {
+      if (loss(x) > loss(best)) best = x
+      const from = stepSize < (stepSizes[k - 1] ?? 0) ? best : x
+      const next = from.map((value, i) => {
+        const z = project(value + stepSize * Math.sign(peak[i]! - value), i)
+        return k === 0 ? z : project(value + 0.75 * (z - value) + 0.25 * (value - before[i]!), i)
       })
-      expected.forEach((value, i) => {
+      ;[before, x] = [from, next]
+      next.forEach((value, i) => {
         expect(seen[k + 1]![i]).toBeCloseTo(value, 12)
       })
-    }
+    })
+    expect(seen).toHaveLength(21)
+    expect(stepSizes.at(-1)).toBeLessThan(stepSizes[0]!)
+  })
+
+  it('should start APGD at a random point of the ball, or at the image when asked', async () => {
+    await useBackend('reference')
+    const [random, zero] = [await climb(), await climb('zero')]
+    expect(zero.seen[0]).toEqual(zero.clean)
+    const away = random.seen[0]!.map((value, i) => value - random.clean[i]!)
+    for (const value of away) expect(Math.abs(value)).toBeLessThanOrEqual(0.1 + 1e-12)
+    expect(new Set(away.map(Math.sign))).toEqual(new Set([-1, 1]))
+    expect(Math.max(...away.map(Math.abs))).toBeGreaterThan(0.02)
   })
 
   it('should mix into FAB the projection of the clean image by its share of the way, at most a tenth', async () => {

@@ -6,6 +6,7 @@ import { paperVpSde, vpsdeMarginal } from '../../../algorithms/diffusion/vpsde.t
 import type { EpsilonModel } from '../../../algorithms/models/types.ts'
 import { edmDenoiser, vpsdeEpsilon } from '../../../algorithms/purification/discreteNetwork.ts'
 import { useBackend } from '../../../core/index.ts'
+import { key } from '../../../core/random/key.ts'
 import { expectAllNear, expectNear } from '../../support/numbers.ts'
 import { runs } from '../../support/replay.ts'
 import { gaussian, schedule, smallEpsilon } from '../fixtures.ts'
@@ -57,6 +58,19 @@ describe('a network for discrete timesteps', () => {
       [0.05, 0.15].map(t => vpsdeMarginal(paperVpSde, t).mean ** 2),
       1e-12,
     )
+  })
+
+  it('should be asked so for any SDE, and with the masks it is given', async () => {
+    await useBackend('reference')
+    const [sde, dropoutKey] = [{ betaMin: 0.2, betaMax: 10 }, [key(1), key(2)]]
+    const asks: [readonly number[], unknown][] = []
+    const watching: EpsilonModel = (xT, t, o) => {
+      asks.push([t, o])
+      return xT
+    }
+    vpsdeEpsilon({ epsilonTheta: watching, schedule }, sde)(gaussian(1, 'x', shape), [0.05, 0.15], { dropoutKey })
+    const times = [0.05, 0.15].map(t => matchedTimestep(schedule, vpsdeMarginal(sde, t).mean ** 2))
+    expect(asks).toEqual([[times, { dropoutKey }]])
   })
 
   it('should as a denoiser of EDM be the one-step estimate P of the scaled image, each image at its own noise level', async () => {
