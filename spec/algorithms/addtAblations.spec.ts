@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { perImage } from '../../algorithms/diffusion/schedule.ts'
 import { trainingSources } from '../../algorithms/randomness/drawName.ts'
 import { createDraws } from '../../algorithms/randomness/draws.ts'
 import type { AddtOptions } from '../../algorithms/training/addt.ts'
@@ -12,7 +13,7 @@ import {
   valuesInNoiseOrder,
 } from '../../algorithms/training/noiseMapping.ts'
 import { lambdas } from '../../algorithms/training/noiseProcess.ts'
-import { dispose, type Tensor, tensor, useBackend } from '../../core/index.ts'
+import { dispose, type Tensor, tensor, tidy, useBackend } from '../../core/index.ts'
 import { uniform } from '../../core/random/distributions.ts'
 import { foldIn, key } from '../../core/random/key.ts'
 import { sizeOf } from '../../core/shape.ts'
@@ -195,6 +196,25 @@ describe.each(backendsUnderTest)('ablations of ADDT on %s', backend => {
           release()
         }),
         { numRuns: runs(6) },
+      ))
+
+    it('should train on the noise eps + min(gamma_t, 10) delta with the delta of the search (E11)', () =>
+      fc.assert(
+        fc.asyncProperty(cases, async given => {
+          const { parameters, batch, o, release } = setUp(given)
+          const t = process.drawTimes(batch.draws)
+          const { loss, gradient } = linfStep(parameters, batch, { ...o, epsilon: 0.1, stepSize: 0.05 })
+          const delta = linfSearch({ ...batch, t }, { ...o, epsilon: 0.1, stepSize: 0.05 })
+          expect(Array.from(await delta.data()).some(d => d !== 0)).toBe(true)
+          const expected = tidy(() => {
+            const n = batch.draws.normal('epsilon', perImageShape).add(delta.mul(perImage(t.map(time => linfRatio(process, time)))))
+            return o.network(process.noised(batch.x0, { t, n }), t).sub(n).square().mean()
+          })
+          expectNear((await loss.item()) / (await expected.item()), 1, tolerance)
+          dispose([loss, gradient, delta, expected])
+          release()
+        }),
+        { numRuns: runs(4) },
       ))
 
     it('should refuse a radius that is none', () => {

@@ -169,6 +169,12 @@ describe('training times', () => {
     expect(kolmogorovSmirnov(logs, x => normalCdf((x + 1.2) / 1.2))).toBeLessThan(ksBound('training times of EDM', logs.length))
   })
 
+  it('should be of the SDE that is given', () => {
+    const sde = { betaMin: 0.3, betaMax: 4 }
+    const mean = Math.exp(-(0.5 ** 2 * 3.7) / 4 - (0.5 * 0.3) / 2)
+    expectNear(vpsdeProcess({ sde }).gamma(0.5), mean / Math.sqrt(1 - mean ** 2), 1e-12)
+  })
+
   it('should refuse what is no process', () => {
     expect(() => vpsdeProcess({ tMin: 0 })).toThrow('needs 0 < tMin < tMax <= 1, got 0 and 1')
     expect(() => edmProcess({ sigmaData: 0 })).toThrow('needs logStd >= 0 and sigmaData > 0, got 1.2 and 0')

@@ -4,7 +4,7 @@ import { createInceptionV3, inceptionFeatures } from '../../algorithms/models/in
 import { dispose, liveTensors, tensor, useBackend } from '../../core/index.ts'
 import { countParameters, resizeBilinear } from '../../core/nn/index.ts'
 import { key } from '../../core/random/key.ts'
-import { expectAllNear } from '../support/numbers.ts'
+import { expectAllNear, expectNear } from '../support/numbers.ts'
 import { runs } from '../support/replay.ts'
 
 describe('InceptionV3', () => {
@@ -23,7 +23,12 @@ describe('InceptionV3', () => {
     expect(network.bufferShapes()['Mixed_7a.branch7x7x3_4.bn.running_var']).toEqual([192])
   })
 
-  it('should give each image its own features, and keep nothing else', async () => {
+  // PyTorch 1.13 on the same parameters and the first image, layer by layer as pytorch-fid lists them: the largest feature of
+  // each branch of the last block, and the norm of all.
+  const published = { at: [194, 501, 865, 1349, 1590, 1977], values: [1.492484, 1.184121, 1.229237, 1.001997, 0.701162, 1.290118] }
+  const publishedNorm = 12.89777
+
+  it('should give each image its own features, those of the origin, and keep nothing else', async () => {
     const parameters = network.init(key(0))
     const values = Float64Array.from({ length: 2 * 3 * 20 }, (_, i) => ((7 * i) % 23) / 23)
     const both = tensor(values, [2, 3, 4, 5])
@@ -33,8 +38,15 @@ describe('InceptionV3', () => {
     expect(liveTensors() - before).toBe(2)
     expect(pair.shape).toEqual([2, inceptionFeatures])
     const features = await pair.data()
+    const first = features.slice(0, inceptionFeatures)
+    expectAllNear(
+      published.at.map(i => first[i]!),
+      published.values,
+      1e-5,
+    )
+    expectNear(Math.hypot(...first), publishedNorm, 1e-4)
     expectAllNear(features.slice(inceptionFeatures), await alone.data(), 1e-3)
-    expect(features.slice(0, inceptionFeatures)).not.toEqual(features.slice(inceptionFeatures))
+    expect(first).not.toEqual(features.slice(inceptionFeatures))
     expect(() => network.apply(parameters, both.reshape([6, 1, 4, 5]))).toThrow('images must be [batch,3,height,width], got [6,1,4,5]')
     dispose([both, second, pair, alone])
     dispose(parameters)
