@@ -4,7 +4,7 @@ import { type AttackLoss, type PgdOptions, pgd } from '../../../algorithms/attac
 import type { Norm } from '../../../algorithms/attacks/projections.ts'
 import { purifiedClassifier } from '../../../algorithms/evaluation/defence.ts'
 import { createDraws } from '../../../algorithms/randomness/draws.ts'
-import { liveTensors, type Tensor, tensor, useBackend } from '../../../core/index.ts'
+import { liveTensors, stopGradient, type Tensor, tensor, useBackend } from '../../../core/index.ts'
 import { crossEntropy } from '../../../core/nn/crossEntropy.ts'
 import { backendsUnderTest, isFloat32 } from '../../support/backends.ts'
 import { expectNear } from '../../support/numbers.ts'
@@ -153,6 +153,16 @@ describe.each(backendsUnderTest)('PGD on %s', backend => {
     expect([...trace[0]!.loss]).toEqual([...clean])
     expect(trace[4]!.loss[0]!).toBeGreaterThan(trace[0]!.loss[0]!)
     xAdv.dispose()
+  })
+
+  it('should return the first of iterates of equal loss when the best counts', async () => {
+    await useBackend(backend)
+    const x = pixels(1, shape)
+    // Its value is 0 everywhere, its gradient 1.
+    const flat: AttackLoss = input => input.sub(stopGradient(input)).sum([1, 2, 3])
+    const [best, last] = [await pgd(flat, x, { ...budget, iterate: 'best' }), await pgd(flat, x, budget)]
+    expect(await bits(best.xAdv)).toBe(await bits(x))
+    expect(await bits(last.xAdv)).not.toBe(await bits(x))
   })
 
   it('should name the image and the step when a loss or a gradient is not finite', async () => {

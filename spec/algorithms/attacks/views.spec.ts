@@ -113,6 +113,20 @@ describe.each(backendsUnderTest)('views of a defence on %s', backend => {
   })
 })
 
+describe('DiffAttack on a purifier that recomputes its steps', () => {
+  it('should see the images of every step, and have the gradient of the purifier that stores them', async () => {
+    await useBackend('reference')
+    const { purifier, classifier, draws, x } = setup(3)
+    const gradientWith = async (checkpointing: boolean) => {
+      const view = diffAttackView({ ...purifier, checkpointing }, classifier, { weight: 5 })
+      return [...(await gradientOf(input => view(input, draws).extraLoss!, x).data())]
+    }
+    const stored = await gradientWith(false)
+    expect(await gradientWith(true)).toEqual(stored)
+    expect(Math.max(...stored.map(Math.abs))).toBeGreaterThan(1e-3)
+  })
+})
+
 describe('DiffAttack on a purifier left in training mode', () => {
   it('should show its predictor the dropout masks of the purifier', async () => {
     await useBackend('reference')
