@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
+import { createCpu } from '../../core/backends/cpu/cpu.ts'
 import { createReference } from '../../core/backends/reference/reference.ts'
 import {
   type Backend,
@@ -181,6 +182,17 @@ describe.each(backendsUnderTest)('memory on %s', name => {
     dispose(results)
     expect({ live: liveTensors(), bytes: backend.memory().bytesLive }).toEqual(before)
     expect(u.disposed).toBe(false)
+  })
+})
+
+it.each(['reference', 'cpu'])('should hold few gradients at a time of a tensor that is used often: %s', name => {
+  const backend = name === 'cpu' ? createCpu() : createReference()
+  withBackend(backend, () => {
+    const x = zeros([8192])
+    const { bytesLive } = backend.memory()
+    const f = (x: Tensor) => Array.from({ length: 20 }, () => x.sum()).reduce((total, sum) => total.add(sum))
+    dispose([grad(f)(x), x])
+    expect(backend.memory().bytesPeak).toBeLessThan(5 * bytesLive)
   })
 })
 
