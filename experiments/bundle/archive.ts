@@ -5,7 +5,7 @@ import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { createFolders } from '../../core/io/createFolders.ts'
-import { UserError } from '../support/errors.ts'
+import { EXIT, UserError } from '../support/errors.ts'
 import type { Entry } from './entry.ts'
 import { tarPieces } from './tarWriter.ts'
 
@@ -33,7 +33,7 @@ export interface ArchiveOptions {
   readonly onBytes?: (bytes: number) => void
 }
 
-/** Writes the files under one folder `folder` into a compressed tar archive. Returns its bytes; nothing is left where it fails. */
+/** Writes the files under one folder `folder` into a compressed tar archive. Returns its bytes; nothing is left where it fails or is interrupted. */
 export const writeArchive = async (
   folder: string,
   entries: readonly Entry[],
@@ -45,8 +45,12 @@ export const writeArchive = async (
       yield piece
     }
   }
-  const partial = `${out}.part`
+  // Of this process alone: another one may be making the same archive.
+  const partial = `${out}.${process.pid}.part`
+  const removePartial = (): void => rmSync(partial, { force: true })
+  const interrupted = (): void => process.exit(EXIT.interrupted)
   createFolders(dirname(out))
+  process.on('exit', removePartial).on('SIGINT', interrupted).on('SIGTERM', interrupted)
   try {
     const stream = Readable.from(pieces(), { objectMode: false })
     // Opened at once: a file that is opened while its stream fails would come to be after it was removed.
@@ -55,7 +59,8 @@ export const writeArchive = async (
     else await pipeline(stream, createGzip({ level: 9 }), to)
     renameSync(partial, out)
   } finally {
-    rmSync(partial, { force: true })
+    process.off('exit', removePartial).off('SIGINT', interrupted).off('SIGTERM', interrupted)
+    removePartial()
   }
   return statSync(out).size
 }

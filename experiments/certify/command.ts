@@ -13,7 +13,7 @@ export const certifyCommand = (): Command =>
     .option('--models <names...>', 'weights of diffusion models that denoise in one step', ['vanilla', 'addt-scaled'])
     .addOption(weightsOption())
     .option('--sigma <deviation>', 'of the noise, pixels in [0,1]', number, 0.25)
-    .option('--images <n>', 'test images, at most 500', wholeNumber(1), 64)
+    .option('--images <n>', 'test images, at most 500', wholeNumber(1, 500), 64)
     .option('--samples <n>', 'noises per image; the largest radius is sigma Phi^-1(alpha^(1/n))', wholeNumber(1), 200)
     .option('--selection <n>', 'other noises that guess the class', wholeNumber(1), 30)
     .option('--alpha <probability>', 'that a certificate is wrong', number, 0.001)

@@ -28,10 +28,9 @@ const format = (rows: readonly CertifiedRow[], radii: readonly number[]): string
   ])
 
 /** @throws UsageError */
-const checkOptions = ({ sigma, alpha, images }: CertifyCall): void => {
+const checkOptions = ({ sigma, alpha }: CertifyCall): void => {
   if (!(sigma > 0 && sigma <= 8)) throw new UsageError(`--sigma is ${sigma}`, 'use a number above 0 and at most 8, in pixels of [0,1]')
   if (!(alpha > 0 && alpha < 1)) throw new UsageError(`--alpha is ${alpha}`, 'use a number between 0 and 1, such as 0.001')
-  if (images > 500) throw new UsageError(`--images is ${images}`, 'use at most 500, the number of test digits')
 }
 
 /**

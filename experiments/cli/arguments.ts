@@ -7,15 +7,18 @@ export const number = (text: string): number => {
   return value
 }
 
-/** A whole number of at least `least` from the command line. @throws InvalidArgumentError */
+/** A whole number of at least `least`, and of at most `most`, from the command line. @throws InvalidArgumentError */
 export const wholeNumber =
-  (least: number) =>
+  (least: number, most?: number) =>
   (text: string): number => {
     const value = Number(text)
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least)
-      throw new InvalidArgumentError(`Use a whole number of at least ${least}.`)
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least || value > (most ?? value))
+      throw new InvalidArgumentError(`Use a whole number ${most === undefined ? `of at least ${least}` : `from ${least} to ${most}`}.`)
     return value
   }
+
+/** A number of threads; each takes memory, so that many more would end the process. @throws InvalidArgumentError */
+export const threadNumber = wholeNumber(1, 1024)
 
 /** The name of a file or folder from the command line; an empty one is a shell variable that is not set. @throws InvalidArgumentError */
 export const pathName = (text: string): string => {

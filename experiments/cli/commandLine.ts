@@ -9,8 +9,11 @@ const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : 
 /** How the launcher of an offline bundle was called, where there is no npm. */
 export const launcher = (): string | undefined => process.env.DBP_COMMAND
 
+/** The scripts whose calls are printed. */
+type Script = 'start' | 'train' | 'landscape' | 'quirks'
+
 /** How a script of package.json is called from the current folder. */
-const scriptCall = (script: 'start' | 'train' | 'landscape'): string => {
+const scriptCall = (script: Script): string => {
   const npm = process.cwd() === root ? 'npm' : `npm --prefix ${quote(root)}`
   return script === 'start' ? `${npm} start` : `${npm} run ${script}`
 }
@@ -20,7 +23,7 @@ const scriptCall = (script: 'start' | 'train' | 'landscape'): string => {
  * to copy. npm runs scripts in the project's folder, so paths (`paths`) given elsewhere become absolute.
  */
 export const commandLine = (
-  script: 'start' | 'train' | 'landscape',
+  script: Script,
   options: Readonly<Record<string, unknown>>,
   { paths = [] }: { readonly paths?: readonly string[] } = {},
 ): string => {

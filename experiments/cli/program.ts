@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { withProfile } from '../profile/option.ts'
-import { wholeNumber } from './arguments.ts'
+import { UsageError } from '../support/errors.ts'
+import { threadNumber } from './arguments.ts'
 import { launcher } from './commandLine.ts'
 
 /**
@@ -44,6 +45,16 @@ const usageOf = (command: Command): string => {
 const withRemedy = (message: string): string =>
   /is invalid( for argument '.*')?\. /.test(message) ? message : message.replace(/\.?\n/, '; see --help\n')
 
+/** What the environment asks for, where it does. @throws UsageError */
+const checkThreads = (text: string | undefined): void => {
+  if (!text) return
+  try {
+    threadNumber(text)
+  } catch (cause) {
+    throw new UsageError(`DBP_THREADS is ${JSON.stringify(text)}`, (cause as Error).message.replace(/^Use (.*)\.$/, 'use $1'))
+  }
+}
+
 /**
  * The command line for these words, without the commands that they do not call. Parsing throws instead of ending the process,
  * and so does this where the program's own options are wrong.
@@ -54,11 +65,12 @@ export const createProgram = async (words: readonly string[]): Promise<Command> 
     .exitOverride()
     .configureOutput({ outputError: (message, write) => write(withRemedy(message)) })
     .configureHelp({ commandUsage: usageOf, showGlobalOptions: true })
-    .option('--threads <n>', 'threads of an op on cpu (default: one per processor); no result depends on it', wholeNumber(1))
+    .option('--threads <n>', 'threads of an op on cpu (default: one per processor); no result depends on it', threadNumber)
     // By the environment, which worker processes inherit.
     .hook('preAction', command => {
       const { threads } = command.opts()
       if (threads !== undefined) process.env.DBP_THREADS = String(threads)
+      else checkThreads(process.env.DBP_THREADS)
     })
   for (const command of await Promise.all(loadersFor(program, words).map(load => load())))
     program.addCommand(command.copyInheritedSettings(program))

@@ -129,7 +129,7 @@ const makeFolder = (folder: string): void => {
 export const trainDigits = async (o: TrainOptions): Promise<TrainedWeights> => {
   const { base, fineTunings } = chooseJobs(o)
   makeFolder(join(o.out, 'checkpoints'))
-  const lock = acquireRunLock(join(o.out, 'lock'))
+  const lock = acquireRunLock(join(o.out, 'lock'), '--out')
   try {
     const guide = await classifier(o)
     await diffusion(o, base, { parameters: null, classifier: null })

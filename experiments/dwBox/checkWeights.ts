@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { digitsUnet } from '../digits/networks.ts'
 import { classifierShapes, findWeights, readWeights } from '../digits/weights.ts'
 import { UserError } from '../support/errors.ts'
@@ -9,7 +9,7 @@ import { UserError } from '../support/errors.ts'
  * @throws UserError when a folder or a file is missing, FileError when one is damaged
  */
 export const checkWeights = (folders: readonly string[], models: readonly string[]): Record<string, string> => {
-  const missing = folders.find(folder => !existsSync(folder))
+  const missing = folders.find(folder => !(existsSync(folder) && statSync(folder).isDirectory()))
   if (missing !== undefined)
     throw new UserError(
       `there is no folder of weights ${missing}`,

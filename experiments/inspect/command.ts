@@ -15,6 +15,14 @@ export const inspectCommand = (): Command =>
     .option('--json', 'print the answer as JSON')
     .option('--inert', 'keep objects of unknown classes as inert data (unknownClasses "inert"), as files of whole modules need')
     .option('--state-dict <keys>', 'where the state dict lies in a PyTorch file, as keys joined by dots (stateDictKey)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  npm run inspect -- experiments/digits/weights/vanilla.safetensors   weights that come with the project
+  npm run inspect -- ckpt.pth --state-dict model.ema                  one of several state dicts
+  npm run inspect -- model.pkl --inert --json                         a whole module, as JSON`,
+    )
     .action(async (file: string, { json, inert, stateDict }: Options) => {
       const { inspectCheckpoint } = await import('../../core/io/checkpointFile.ts')
       const { checkStateDictOption } = await import('../support/stateDictOption.ts')

@@ -10,7 +10,7 @@ export const qualityCommand = (): Command =>
     .description('image quality of the diffusion models (FID, inception score, distances to the originals), and the cost of purification')
     .option('--models <names...>', 'weights to compare', ['base', 'vanilla', 'addt-paper', 'addt-scaled'])
     .addOption(weightsOption())
-    .option('--images <n>', 'images of each set, at most 500; FID falls with their number', wholeNumber(65), 500)
+    .option('--images <n>', 'images of each set, at most 500; FID falls with their number', wholeNumber(65, 500), 500)
     .option('--t-star <share>', 'share of the diffusion time at which purification starts', number, 0.15)
     .option('--steps <n>', 'reverse steps of the purifier', wholeNumber(1), 5)
     .addOption(new Option('--sampler <process>', 'reverse process from pure noise').choices(['ddpm', 'ddim']).default('ddim'))

@@ -1,10 +1,13 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { useBackend } from '../../core/index.ts'
+import { createFolders } from '../../core/io/createFolders.ts'
+import { writeFileAtomic } from '../../core/io/files.ts'
+import { commandLine } from '../cli/commandLine.ts'
 import { digitsUnet } from '../digits/networks.ts'
 import { shippedWeights } from '../digits/shippedWeights.ts'
 import { classifierOf, classifierShapes, findWeights, loadParameters } from '../digits/weights.ts'
 import { watchInterrupt } from '../support/interrupt.ts'
+import { outputFile } from '../support/outputFile.ts'
 import { createProgress } from '../support/progress.ts'
 import { collectProvenance } from '../support/provenance.ts'
 import { openRun } from '../support/runStore.ts'
@@ -31,8 +34,9 @@ export interface QuirksOptions {
  */
 export const runQuirks = async ({ out, write = false, quiet = false }: QuirksOptions): Promise<void> => {
   const command = `npm run quirks${write ? ' -- --write' : ''}`
-  const store = openRun({ root: out, id: runId, options: { ...armSettings, shortSteps, arms: arms as object[] } })
-  const interrupt = watchInterrupt({ resumeCommand: command })
+  const kept = outputFile(join(out, 'quirks.json'), '--out')
+  const store = openRun({ root: out, id: runId, elsewhere: '--out', options: { ...armSettings, shortSteps, arms: arms as object[] } })
+  const interrupt = watchInterrupt({ resumeCommand: commandLine('quirks', { out, write }, { paths: ['out'] }) })
   const total = shortTrainings.length + arms.length + 1
   const progress = createProgress({ label: 'measuring', total, done: store.size, unit: 'measurements', silent: quiet })
   const once = async (key: string, measure: () => Promise<unknown>): Promise<void> => {
@@ -44,7 +48,7 @@ export const runQuirks = async ({ out, write = false, quiet = false }: QuirksOpt
   try {
     await useBackend('cpu')
     const folder = store.path('weights')
-    mkdirSync(folder, { recursive: true })
+    createFolders(folder)
     for (const job of shortTrainings) {
       await once(`training/${job.name}`, async () => {
         await trainShort(job, { folder, progress: { advance() {}, finish() {}, stop() {} }, interrupt })
@@ -66,8 +70,8 @@ export const runQuirks = async ({ out, write = false, quiet = false }: QuirksOpt
     }
     store.writeJson('results.json', results)
     const text = `${JSON.stringify(results)}\n`
-    writeFileSync(join(out, 'quirks.json'), text)
-    if (write) writeFileSync(committedResults, text)
+    kept.write([text])
+    if (write) writeFileAtomic(committedResults, text)
     process.stdout.write(`${join(out, 'quirks.json')}: ${arms.length} measurements; npm run audit shows what they say\n`)
   } finally {
     progress.stop()

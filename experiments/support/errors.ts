@@ -1,4 +1,5 @@
 import { FileError, oneLine } from '../../core/io/fileError.ts'
+import { MemoryError } from '../../core/memoryError.ts'
 
 /** The exit codes of the command line: 70 is `EX_SOFTWARE`, 130 is 128 + SIGINT, as shells have it. */
 export const EXIT = { ok: 0, failure: 1, usage: 2, unexpected: 70, interrupted: 130 } as const
@@ -31,11 +32,17 @@ export class UsageError extends UserError {
 const isCommanderError = (error: unknown): error is Error & { exitCode: number } =>
   error instanceof Error && 'code' in error && String(error.code).startsWith('commander.') && 'exitCode' in error
 
+/** A standard stream that is sent to a file, or is a terminal that is gone: files that have a name are refused by it. */
+const isOutputError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && 'syscall' in error && error.syscall === 'write' && !('path' in error)
+
 /** What to print for an error, and the exit code to end with. */
 export const describeFailure = (error: unknown): { readonly text: string; readonly exitCode: number } => {
   if (isCommanderError(error)) return { text: '', exitCode: error.exitCode === 0 ? EXIT.ok : EXIT.usage }
   if (error instanceof UserError) return { text: `${error.message}\n`, exitCode: error.exitCode }
-  if (error instanceof FileError) return { text: `${error.message}\n`, exitCode: EXIT.failure }
+  if (error instanceof FileError || error instanceof MemoryError) return { text: `${error.message}\n`, exitCode: EXIT.failure }
+  if (isOutputError(error))
+    return { text: `writing the output failed: ${error.message}; free space or send it elsewhere\n`, exitCode: EXIT.failure }
   const stack = error instanceof Error ? (error.stack ?? String(error)) : `thrown value: ${String(error)}`
   const hint = 'This is a bug in this program, not in your input: please report the lines above and the command that led to them.'
   return { text: `${stack}\n${hint}\n`, exitCode: EXIT.unexpected }
@@ -52,6 +59,8 @@ export const runMain = async (main: () => Promise<number | undefined> | Promise<
     process.stderr.write(text, () => process.exit(exitCode))
   }
   process.on('uncaughtException', fail)
+  // Messages that nobody reads any more (`2>&1 | head`) are no reason to give up what was computed.
+  process.stderr.on('error', () => {})
   // The reader of a pipe may leave early (`| head`): that is no error.
   process.stdout.on('error', error => ((error as NodeJS.ErrnoException).code === 'EPIPE' ? process.exit(EXIT.ok) : fail(error)))
   try {

@@ -29,7 +29,11 @@ export const toJsonValue = (value: unknown, what: string): JsonValue => {
 const isRecord = (value: JsonValue | undefined): value is { readonly [key: string]: JsonValue } =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const show = (value: JsonValue | undefined): string => (value === undefined ? 'not set' : JSON.stringify(value))
+/** At most 40 characters of it. */
+const show = (value: JsonValue | undefined): string => {
+  const text = value === undefined ? 'not set' : JSON.stringify(value)
+  return text.length > 40 ? `${text.slice(0, 37)}...` : text
+}
 
 /** Where two values differ, one text per place: `attack.steps 20 -> 40`. Objects are compared whatever their key order. */
 export const jsonDifferences = (before: JsonValue | undefined, after: JsonValue | undefined, path = ''): string[] => {

@@ -55,10 +55,13 @@ const isStale = (path: string, text: string): boolean => {
   return !isRunning(holder.pid) || (holder.started !== null && startOf(holder.pid) !== holder.started)
 }
 
-const inUse = (path: string, text: string): UserError => {
+const inUse = (path: string, text: string, elsewhere: string): UserError => {
   const holder = parseHolder(text)
   const who = holder ? `process ${holder.pid} on ${holder.host}` : 'a process that is just starting'
-  return new UserError(`the run is in use by ${who}`, `wait for it, choose another --id, or, if no such process exists, delete ${path}`)
+  return new UserError(
+    `the run is in use by ${who}`,
+    `wait for it, choose another ${elsewhere}, or, if no such process exists, delete ${path}`,
+  )
 }
 
 /** False when the file is there already. */
@@ -91,9 +94,10 @@ export const removeStale = (path: string, text: string): void => {
  * Keeps a second process from working on the same run. The lock goes when released or when the process exits; one left
  * by a killed process is detected and replaced.
  *
+ * @param elsewhere the option that names another place to work
  * @throws UserError when another living process, or a process on another machine, holds it
  */
-export const acquireRunLock = (file: string): { release(): void } => {
+export const acquireRunLock = (file: string, elsewhere: '--id' | '--out' = '--id'): { release(): void } => {
   const path = resolve(file)
   const holder: Holder = { pid: process.pid, host: hostname(), started: startOf(process.pid) }
   const mine = JSON.stringify(holder)
@@ -101,7 +105,7 @@ export const acquireRunLock = (file: string): { release(): void } => {
     let text: string
     try {
       text = readFileSync(path, 'utf8')
-      if (attempt > 2 || !isStale(path, text)) throw inUse(path, text)
+      if (attempt > 2 || !isStale(path, text)) throw inUse(path, text, elsewhere)
     } catch (error) {
       // Released between the two calls: try again.
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue

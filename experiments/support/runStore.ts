@@ -12,6 +12,8 @@ import { acquireRunLock } from './runLock.ts'
 const OPTIONS = 'options.json'
 const JOURNAL = 'journal.jsonl'
 const LOCK = 'lock'
+/** Differing options that a message names: one of all of them would be cut before its remedy. */
+const MOST_SHOWN = 5
 /** Names of runs and of files in them: no separators, and no leading dot, so nothing outside the folder is reached. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 
@@ -46,6 +48,8 @@ export interface OpenRunOptions {
   readonly root: string
   /** An existing run is resumed; by default a new one, named by date and time. */
   readonly id?: string
+  /** The option that names another run, for messages: `--out` where the id is fixed. */
+  readonly elsewhere?: '--id' | '--out'
   /** Everything that decides the results; what does not (threads, verbosity) stays out. */
   readonly options: object
 }
@@ -68,13 +72,13 @@ const makeFolder = (folder: string): void => {
 }
 
 /** Writes the options of a new run; compares them with those of one that exists. */
-const settleOptions = (folder: string, options: JsonValue): void => {
+const settleOptions = (folder: string, options: JsonValue, elsewhere: string): void => {
   const path = join(folder, OPTIONS)
   if (!existsSync(path)) {
     // Only a lock, or what a process killed right here has left, may lie in the folder of a new run.
     const foreign = readdirSync(folder).find(name => name !== LOCK && !name.startsWith('.'))
     if (foreign !== undefined) {
-      throw new UserError(`${folder} is not the folder of a run: it has ${foreign} but no ${OPTIONS}`, 'choose another --id or folder')
+      throw new UserError(`${folder} is not the folder of a run: it has ${foreign} but no ${OPTIONS}`, `choose another ${elsewhere}`)
     }
     writeFileAtomic(path, `${JSON.stringify(options, null, 2)}\n`)
     return
@@ -84,11 +88,15 @@ const settleOptions = (folder: string, options: JsonValue): void => {
     before = JSON.parse(new TextDecoder().decode(readFileBytes(path)))
   } catch (cause) {
     if (cause instanceof FileError) throw cause
-    throw new FileError(path, `this is no JSON (${(cause as Error).message})`, 'restore it or choose another --id', { cause })
+    throw new FileError(path, `this is no JSON (${(cause as Error).message})`, `restore it or choose another ${elsewhere}`, { cause })
   }
   const differences = jsonDifferences(before, options)
   if (differences.length > 0) {
-    throw new UserError(`options differ from those of ${folder}: ${differences.join(', ')}`, 'use the same options or another --id')
+    const more = differences.length > MOST_SHOWN ? ` and ${differences.length - MOST_SHOWN} more` : ''
+    throw new UserError(
+      `options differ from those of ${folder}: ${differences.slice(0, MOST_SHOWN).join(', ')}${more}`,
+      `use the same options or another ${elsewhere}`,
+    )
   }
 }
 
@@ -97,14 +105,14 @@ const settleOptions = (folder: string, options: JsonValue): void => {
  * @throws UserError when the folder cannot be created, is used by another process, or belongs to other options;
  *   FileError when one of its files is damaged or cannot be written
  */
-export const openRun = ({ root, id = newId(), options }: OpenRunOptions): RunStore => {
+export const openRun = ({ root, id = newId(), options, elsewhere = '--id' }: OpenRunOptions): RunStore => {
   checkName(id, 'run id')
   const folder = join(root, id)
   const json = toJsonValue(options, 'options')
   makeFolder(folder)
-  const lock = acquireRunLock(join(folder, LOCK))
+  const lock = acquireRunLock(join(folder, LOCK), elsewhere)
   try {
-    settleOptions(folder, json)
+    settleOptions(folder, json, elsewhere)
     const journal = openJournal(join(folder, JOURNAL))
     const path = (name: string): string => {
       checkName(name, 'file name')

@@ -5,7 +5,7 @@ import { UsageError } from './errors.ts'
 export const checkStateDictOption = (file: string, format: CheckpointFormat, keys: string | undefined): void => {
   if (keys === undefined || format !== 'safetensors') return
   throw new UsageError(
-    `--state-dict is ${keys}, but ${file} is a safetensors file, which has no nested state dict`,
+    `--state-dict is ${JSON.stringify(keys)}, but ${file} is a safetensors file, which has no nested state dict`,
     'leave the option away',
   )
 }

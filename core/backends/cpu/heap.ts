@@ -1,3 +1,4 @@
+import { MemoryError } from '../../memoryError.ts'
 import { exhaustedMessage, type LiveBlock } from './exhausted.ts'
 import { isOutstanding, settleThreads } from './threads/outstanding.ts'
 
@@ -179,7 +180,9 @@ export const createHeap = ({
       else pointer = borrow(sizeClass)
     } else if (pointer !== 0) view.i32[classWord(pointer)] = sizeClass
     if (pointer === 0) {
-      throw new Error(exhaustedMessage({ owner, bytes }, { live: bytesLive, maximum: maximumPages * pageBytes, blocks: liveBlocks() }))
+      throw new MemoryError(
+        exhaustedMessage({ owner, bytes }, { live: bytesLive, maximum: maximumPages * pageBytes, blocks: liveBlocks() }),
+      )
     }
     view.i32[ownerWord(pointer)] = ownerId(owner)
     return pointer

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createHeap } from '../../../core/backends/cpu/heap.ts'
+import { MemoryError } from '../../../core/memoryError.ts'
 import { runs } from '../../support/replay.ts'
 
 describe('heap', () => {
@@ -69,6 +70,7 @@ describe('heap', () => {
       /^conv2d: .*asked 1\.0 MiB with 1\.0 MiB live of at most 2\.0 MiB, most of it 1 x 1\.0 MiB by a kernel; reduce the batch size/,
     )
     expect(() => heap.allocate(2 ** 40)).toThrow(/exhausted/)
+    expect(() => heap.allocate(2 ** 40)).toThrow(MemoryError)
     expect(heap.allocate(2 ** 18)).toBeGreaterThan(0)
   })
 

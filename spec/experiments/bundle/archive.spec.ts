@@ -1,15 +1,16 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { presentCompression, writeArchive } from '../../../experiments/bundle/archive.ts'
 import { type Entry, sorted } from '../../../experiments/bundle/entry.ts'
 import { checkSize, formatSizes } from '../../../experiments/bundle/sizes.ts'
 import { tarPieces } from '../../../experiments/bundle/tarWriter.ts'
 import { tarFile } from '../../../experiments/data/tar.ts'
 import { runs } from '../../support/replay.ts'
+import { projectRoot } from '../../support/sources.ts'
 
 let folder: string
 beforeAll(() => {
@@ -61,9 +62,26 @@ describe('an archive', () => {
       expect(() => [...tarPieces([entry(path)])]).toThrow(/^tar: .*; (name files|use shorter)/)
       if (path.startsWith('/')) return
       await expect(writeArchive('top', [entry(`${path}/..`)], { out, compression: 'gz' })).rejects.toThrow(/^tar: /)
-      expect([out, `${out}.part`].some(existsSync)).toBe(false)
+      expect(readdirSync(folder).filter(name => name.startsWith('refused'))).toEqual([])
     },
   )
+})
+
+describe('an archive that is interrupted', () => {
+  it('should leave nothing, and share no file with another process meanwhile', async () => {
+    const out = join(folder, 'interrupted.tar.gz')
+    const code = `
+      import { randomBytes } from 'node:crypto'
+      import { writeArchive } from './experiments/bundle/archive.ts'
+      const entries = Array.from({ length: 60 }, (_, i) => ({ path: 'f' + i, content: randomBytes(1e6), part: 'text' }))
+      await writeArchive('top', entries, { out: ${JSON.stringify(out)}, compression: 'gz' })`
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', code], { cwd: projectRoot })
+    const ended = new Promise(resolve => child.on('close', resolve))
+    const files = (): string[] => readdirSync(folder).filter(name => name.startsWith('interrupted'))
+    await vi.waitFor(() => expect(files()).toEqual([`interrupted.tar.gz.${child.pid}.part`]), { timeout: 25_000, interval: 5 })
+    child.kill('SIGINT')
+    expect([await ended, files()]).toEqual([130, []])
+  })
 })
 
 describe('the size of an archive', () => {

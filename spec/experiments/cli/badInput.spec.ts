@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { missingMode } from '../../../core/backends/gpu/modes.ts'
 import { inspectCheckpoint } from '../../../core/io/checkpointFile.ts'
 import { readFileBytes, saveSafetensors } from '../../../core/io/files.ts'
@@ -53,6 +53,7 @@ describe('a command line that cannot be obeyed', () => {
     ['run --epsilon tiny', /'--epsilon <radius>' argument 'tiny' is invalid\. Use a number\./],
     ['run --images 1', /^--images is 1; use a whole number from 2 to 500\n/],
     ['run --workers 0', /'--workers <n>' argument '0' is invalid\. Use a whole number of at least 1\./],
+    ['--threads 1025 run', /'--threads <n>' argument '1025' is invalid\. Use a whole number from 1 to 1024\./],
     ['run --workers 1.5', /Use a whole number of at least 1\./],
     ['train --preset cifar', /'--preset <name>' argument 'cifar' is invalid\. Allowed choices are digits\./],
     ['train --backend cuda', /Allowed choices are cpu, reference, gpu, gpu:webgpu, /],
@@ -65,6 +66,15 @@ describe('a command line that cannot be obeyed', () => {
     ],
   ])('should end with exit code 2 and one line: %s', async (line, message) => {
     expect(await refused(2, ...line.split(' '))).toMatch(message)
+  })
+})
+
+describe('the number of threads that the environment asks for', () => {
+  afterEach(() => vi.unstubAllEnvs())
+
+  it.each(['abc', '0', '1e9'])('should be refused like that of --threads: %s', async text => {
+    vi.stubEnv('DBP_THREADS', text)
+    expect(await refused(2, 'parity', 'spec/golden')).toBe(`DBP_THREADS is "${text}"; use a whole number from 1 to 1024\n`)
   })
 })
 
@@ -96,8 +106,8 @@ describe('a run with bad weights', () => {
     )
   })
 
-  it('should name a folder that is missing', async () => {
-    const absent = join(folder, 'absent')
+  it.each(['absent', 'weights/vanilla.safetensors'])('should name a folder that is missing or none: %s', async name => {
+    const absent = join(folder, name)
     expect(await refused(1, 'run', '--out', out, '--weights', absent)).toContain(`there is no folder of weights ${absent}; `)
   })
 
@@ -165,6 +175,32 @@ describe('a training that has no place', () => {
     expect(await refused(1, 'train', '--out', '/dev/null/x')).toMatch(
       /^cannot create the folder \/dev\/null\/x\/checkpoints .*; choose another one with --out\n$/,
     )
+  })
+
+  it('should be told of the option that it has when another process works there', async () => {
+    mkdirSync(out)
+    const lock = acquireRunLock(join(out, 'lock'))
+    const { code, stderr } = await callProgram('train', '--out', out)
+    lock.release()
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/in use by process \d+ .*; wait for it, choose another --out, or, .*\n$/)])
+  })
+})
+
+describe('a measurement of quirks that cannot be kept', () => {
+  it('should be refused before it is made', async () => {
+    mkdirSync(join(out, 'quirks.json'), { recursive: true })
+    const { code, stderr } = await callProgram('quirks', '--out', out)
+    expect([code, stderr]).toEqual([
+      1,
+      `--out: cannot write ${join(out, 'quirks.json')} (it is a folder); choose another place with --out\n`,
+    ])
+    expect(readdirSync(out)).toEqual(['quirks.json'])
+  })
+
+  it('should be told of the option that it has where an older one lies', async () => {
+    openRun({ root: out, id: 'quirks', options: { older: true } }).close()
+    const { code, stderr } = await callProgram('quirks', '--out', out)
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^options differ from those of .*; use the same options or another --out\n$/)])
   })
 })
 

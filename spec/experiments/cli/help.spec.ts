@@ -12,6 +12,7 @@ describe('--help', () => {
     ['landscape', 'npm run landscape --'],
     ['quality', 'npm run quality --'],
     ['certify', 'npm run certify --'],
+    ['inspect', 'npm run inspect --'],
   ])('should tell how %s is called', async (name, call) => {
     const { code, stdout, stderr } = await callProgram(name, '--help')
     expect([code, stderr]).toEqual([0, ''])
@@ -28,6 +29,7 @@ describe('--help', () => {
     ['landscape', 'npm run landscape'],
     ['quality', 'npm run quality'],
     ['certify', 'npm run certify'],
+    ['inspect', 'npm run inspect'],
   ])('should give examples of %s', async (name, call) => {
     const { stdout } = await callProgram(name, '--help')
     const examples = stdout.split('Examples:\n')[1]!.trim().split('\n')

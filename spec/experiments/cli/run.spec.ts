@@ -98,6 +98,18 @@ describe('a training stopped with Ctrl-C', () => {
   })
 })
 
+describe('a measurement of quirks stopped with Ctrl-C', () => {
+  it('should say how to go on in the same folder', async () => {
+    const out = join(folder, 'quirks')
+    const { pressCtrlC, ended } = start('quirks', '--out', out)
+    await until(() => existsSync(join(out, 'quirks', 'weights')))
+    pressCtrlC()
+    const { code, stdout, stderr } = await ended
+    expect([code, stdout]).toEqual([130, ''])
+    expect(stderr).toMatch(new RegExp(`\\nstopped; what was done is kept, continue with: npm run quirks -- --out ${out}\\n$`))
+  })
+})
+
 describe('a full run stopped with Ctrl-C while it trains', () => {
   it('should stop the training after its step and say how to go on', async () => {
     const out = join(folder, 'full')

@@ -153,7 +153,7 @@ describe('inspect', () => {
     expect(await callProgram('inspect', file, '--state-dict', 'model.ema')).toEqual({
       code: 2,
       stdout: '',
-      stderr: `--state-dict is model.ema, but ${file} is a safetensors file, which has no nested state dict; leave the option away\n`,
+      stderr: `--state-dict is "model.ema", but ${file} is a safetensors file, which has no nested state dict; leave the option away\n`,
     })
   })
 

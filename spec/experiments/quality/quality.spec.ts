@@ -120,13 +120,13 @@ describe('npm run certify', () => {
 
 describe('a command line that cannot be obeyed', () => {
   it.each([
-    ['quality --images 501', /^--images is 501; use at most 500/],
+    ['quality --images 501', /'501' is invalid\. Use a whole number from 65 to 500\./],
     ['quality --t-star 0.001 --steps 5', /5 steps do not fit/],
     ['quality --sample-steps 1001', /got tStar 1 and 1001 steps/],
-    ['quality --images 10', /Use a whole number of at least 65\./],
+    ['quality --images 10', /Use a whole number from 65 to 500\./],
     ['certify --sigma 0', /^--sigma is 0; use a number above 0/],
     ['certify --alpha 1', /^--alpha is 1; use a number between 0 and 1/],
-    ['certify --images 501', /^--images is 501; use at most 500/],
+    ['certify --images 501', /'501' is invalid\. Use a whole number from 1 to 500\./],
   ])('should end with exit code 2 and one line: %s', async (line, message) => {
     const { code, stdout, stderr } = await callProgram(...line.split(' '))
     expect([code, stdout]).toEqual([2, ''])

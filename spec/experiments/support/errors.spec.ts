@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { FileError } from '../../../core/io/fileError.ts'
+import { MemoryError } from '../../../core/memoryError.ts'
 import { describeFailure, UserError } from '../../../experiments/support/errors.ts'
 import { spawnChild } from './children/spawnChild.ts'
 
@@ -24,12 +26,33 @@ describe('describeFailure', () => {
     expect(describeFailure(error)).toEqual({ text: '', exitCode: ours })
   })
 
+  it('should show work that is too large for the memory as one line', () => {
+    expect(describeFailure(new MemoryError('conv2d: the memory is exhausted; take less'))).toEqual({
+      text: 'conv2d: the memory is exhausted; take less\n',
+      exitCode: 1,
+    })
+  })
+
+  it.runIf(existsSync('/dev/full'))('should show an output that takes no more as one line', async () => {
+    const { code, stderr } = await spawnChild('fail.ts', 'full').ended
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^writing the output failed: ENOSPC[^\n]*; free space or send it elsewhere\n$/),
+    ])
+  })
+
   it('should show a thrown value that is no error', () => {
     expect(describeFailure('text')).toMatchObject({ text: expect.stringContaining('thrown value: text'), exitCode: 70 })
   })
 })
 
 describe('runMain', () => {
+  it('should go on for its results when nobody reads its messages any more', async () => {
+    const child = spawnChild('fail.ts', 'unread')
+    child.process.stderr?.destroy()
+    expect(await child.ended).toMatchObject({ code: 0, stdout: 'result\n' })
+  })
+
   it.each([
     ['user', 3, /^weights are missing; run npm run train first\n$/],
     ['usage', 2, /^--steps is -1; use a whole number above 0\n$/],

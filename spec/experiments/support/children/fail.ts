@@ -1,3 +1,5 @@
+import { openSync, writeSync } from 'node:fs'
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import { runMain, UsageError, UserError } from '../../../../experiments/support/errors.ts'
 
 const failures: Record<string, () => Promise<number | undefined>> = {
@@ -14,6 +16,18 @@ const failures: Record<string, () => Promise<number | undefined>> = {
         throw new UserError('in a timer', 'none')
       }, 1)
     }),
+  full: async () => {
+    writeSync(openSync('/dev/full', 'w'), 'result')
+    return undefined
+  },
+  unread: async () => {
+    for (let i = 0; i < 20; i++) {
+      process.stderr.write('a message\n')
+      await setTimeoutPromise(5)
+    }
+    process.stdout.write('result\n')
+    return undefined
+  },
   code: async () => 4,
   fine: async () => undefined,
 }
