@@ -2,10 +2,12 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { paperVpSde, vpsdeMarginal, vpsdeSigma } from '../../algorithms/diffusion/vpsde.ts'
 import { edmNetConfig } from '../../algorithms/models/edmNet/config.ts'
+import { norm } from '../../algorithms/models/edmNet/context.ts'
 import { preconditioning, vpTimeOfSigma } from '../../algorithms/models/edmNet/preconditioning.ts'
 import { createEdmNet, type EdmNetConfig, edmArchitectures } from '../../algorithms/models/edmNet.ts'
+import { createNcsnpp } from '../../algorithms/models/ncsnpp.ts'
 import { grad, type Tensor, tensor, tidy, useBackend } from '../../core/index.ts'
-import { countParameters } from '../../core/nn/index.ts'
+import { countParameters, type ParameterShapes, scope } from '../../core/nn/index.ts'
 import { normal } from '../../core/random/distributions.ts'
 import { foldIn, key } from '../../core/random/key.ts'
 import { sizeOf } from '../../core/shape.ts'
@@ -13,6 +15,7 @@ import { openGoldenFolder } from '../../experiments/parity/goldenFolder.ts'
 import { configOf } from '../../experiments/parity/tensors.ts'
 import { expectAllNear, expectNear } from '../support/numbers.ts'
 import { runs } from '../support/replay.ts'
+import { asTensors, batchOfOne, groupNorm, layerOf, map, randomImage, randomValues } from './plainLayers.ts'
 
 beforeAll(() => useBackend('reference'))
 
@@ -135,6 +138,9 @@ describe('createEdmNet', () => {
     expect(Object.fromEntries(Object.entries(made).map(([name, x]) => [name, x.shape]))).toEqual(network.parameterShapes())
     const { cSkip } = preconditioning(0.7, network.config)
     expectAllNear(network.apply(made, image(), [0.7]).dataSync(), image().mul(cSkip).dataSync(), 1e-3)
+    // Uniform within sqrt(0.2) times Glorot's bound for 8 inputs and 24 outputs.
+    const most = Math.max(...createEdmNet(TINY).init(key(3))['model.enc.2x2_block0.qkv.weight']!.dataSync().map(Math.abs))
+    expect(most).toBeCloseTo(Math.sqrt((0.2 * 6) / 32), 2)
     const sum = made['model.enc.2x2_down.conv0.resample_filter']!.sum().dataSync()[0]!
     expectNear(sum, 1, 1e-12)
   })
@@ -147,6 +153,31 @@ describe('createEdmNet', () => {
     const zeros = tensor([0, 0], [1, 2])
     expect(outputOf(augmented, { augmentation: zeros })).toEqual(outputOf(augmented))
     expect(outputOf(augmented, { augmentation: zeros.add(1) })).not.toEqual(outputOf(augmented))
+  })
+
+  it('should add sqrt(label_dim) times the column of a class to the noise, besides the bias', () => {
+    const network = createEdmNet({ ...TINY, label_dim: 3 })
+    const params = randomParameters(network)
+    const column = params['model.map_label.weight']!.slice([0, 1], [4, 1]).reshape([4])
+    const shifted = { ...params, 'model.map_label.bias': params['model.map_label.bias']!.add(column.mul(Math.sqrt(3))) }
+    const given = network.apply(params, image(), [0.7], { labels: [1] }).dataSync()
+    expectAllNear(network.apply(shifted, image(), [0.7]).dataSync(), given, 1e-12)
+  })
+
+  it('should normalise groups of four channels with the epsilon of its origin, which small deviations tell', () => {
+    const shapes = { 'n.weight': [8], 'n.bias': [8] }
+    const values = randomValues(1, shapes)
+    const small = map(randomImage(2, [8, 2, 2]), value => 1e-3 * value)
+    for (const [model_type, epsilon] of [
+      ['SongUNet', 1e-6],
+      ['DhariwalUNet', 1e-5],
+    ] as const) {
+      const normal = norm(batchOfOne(small), scope(asTensors(values, shapes)).at('n'), {
+        silu: false,
+        config: edmNetConfig({ model_type }),
+      })
+      expectAllNear(normal.dataSync(), groupNorm(small, layerOf(values, 'n'), { groups: 2, epsilon }).flat(2), 1e-12)
+    }
   })
 
   it('should drop only with a key', () => {
@@ -169,6 +200,68 @@ describe('createEdmNet', () => {
     expect(() => createEdmNet({ img_resolution: 34, channel_mult: [1, 1, 1] })).toThrow('img_resolution 34 cannot be halved 2 times')
     expect(() => createEdmNet({ model_channels: 6 })).toThrow('model_channels 6 is no multiple of 4')
   })
+})
+
+/**
+ * Parameters of a SongUNet under the names of score_sde's NCSN++: both list the same layers in the same order, but that query, key and
+ * value are rows in turn of one convolution there and transposed matrices of their own here.
+ */
+const asNcsnpp = (params: Record<string, Tensor>, shapes: ParameterShapes): Record<string, Tensor> => {
+  const of = (pattern: RegExp): Tensor[] => Object.keys(params).flatMap(name => (pattern.test(name) ? [params[name]!] : []))
+  const plain = of(/^(?!.*(qkv|proj|resample_filter)).*$/)
+  const maps = { W: [of(/qkv\.weight$/), of(/proj\.weight$/)], b: [of(/qkv\.bias$/), of(/proj\.bias$/)] } as const
+  let attention = -1
+  return Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => {
+      const [, index, kind] = /NIN_(\d)\.(W|b)$/.exec(name) ?? []
+      if (index === undefined) return [name, plain.shift()!]
+      if (index === '0' && kind === 'W') attention++
+      const [mixed, projected] = maps[kind as 'W' | 'b'].map(all => all[attention]!) as [Tensor, Tensor]
+      const own =
+        index === '3'
+          ? projected
+          : mixed.reshape([shape[0]!, 3, -1]).slice([0, Number(index), 0], [shape[0]!, 1, mixed.size / shape[0]! / 3])
+      return [name, kind === 'b' ? own.reshape(shape) : own.reshape(shape).permute([1, 0])]
+    }),
+  )
+}
+
+describe('createEdmNet as NCSN++', () => {
+  it.each([
+    ['residual', 'residual', 'none', 'standard'],
+    ['skip', 'input_skip', 'output_skip', 'skip'],
+  ] as const)(
+    'should be the network of score_sde under other names: input %s',
+    (encoder_type, progressive_input, progressive, decoder_type) => {
+      const common = { resample_filter: [1, 3, 3, 1], img_resolution: 8, channel_mult: [1, 2, 1], attn_resolutions: [4] }
+      const edm = createEdmNet({
+        ...TINY,
+        ...common,
+        precond: 've',
+        embedding_type: 'fourier',
+        channel_mult_noise: 2,
+        encoder_type,
+        decoder_type,
+      })
+      const score = createNcsnpp({
+        nf: 4,
+        ch_mult: [1, 2, 1],
+        num_res_blocks: 1,
+        attn_resolutions: [4],
+        image_size: 8,
+        fir: true,
+        embedding_type: 'fourier',
+        progressive_input,
+        progressive,
+      })
+      const params = randomParameters(edm)
+      const x = image(2, 8)
+      // Under ve the denoiser is x + sigma F(x; ln(sigma / 2)), and score_sde's fourier takes the logarithm itself.
+      const denoised = edm.apply(params, x, [0.8, 6])
+      const [first, second] = [0.8, 6].map((sigma, i) => denoised.sub(x).slice([i, 0, 0, 0], [1, 3, 8, 8]).div(sigma).dataSync())
+      expectAllNear([...first!, ...second!], score.apply(asNcsnpp(params, score.parameterShapes()), x, [0.4, 3]).dataSync(), 1e-10)
+    },
+  )
 })
 
 describe('createEdmNet as DhariwalUNet', () => {
