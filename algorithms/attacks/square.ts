@@ -24,7 +24,8 @@ export interface SquareOptions {
  * `kept` is the margin of the kept image after each query, [query][image], which never falls. Draws `search` by the number of the
  * query. Ends early when every image is misclassified on all samples. Throws RangeError when `queries` is not a whole number >= 1.
  * Deviations: the published code decides by one draw of the defence; here by the mean over EoT samples, so that one lucky noise does not
- * end the search. The two windows of an l_2 proposal may coincide.
+ * end the search. Windows reach the last row and column, which there they do not, and those of l_2, which may coincide, have sides of two
+ * pixels at least, there odd ones of three at least.
  */
 export const squareRun = async (
   given: AttackProblem,

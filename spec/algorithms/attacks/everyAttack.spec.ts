@@ -4,8 +4,8 @@ import { apgd } from '../../../algorithms/attacks/apgd.ts'
 import { marginLoss } from '../../../algorithms/attacks/logitLosses.ts'
 import { lookAt } from '../../../algorithms/attacks/look.ts'
 import { pgdAttack } from '../../../algorithms/attacks/pgdAttack.ts'
-import { attackPresets, type Component } from '../../../algorithms/attacks/presets.ts'
-import { type AttackProblem, viewOf } from '../../../algorithms/attacks/problem.ts'
+import { type AttackPreset, attackPresets, type Component } from '../../../algorithms/attacks/presets.ts'
+import { type AttackerView, type AttackProblem, viewOf } from '../../../algorithms/attacks/problem.ts'
 import type { Norm } from '../../../algorithms/attacks/projections.ts'
 import { square } from '../../../algorithms/attacks/square.ts'
 import { purifiedClassifier } from '../../../algorithms/evaluation/defence.ts'
@@ -102,6 +102,42 @@ const quantised = (classifier: (x: Tensor) => Tensor) => (x: Tensor) => {
   return level
 }
 
+describe('attackPresets', () => {
+  it('should have the budgets, parts, draws and numbers of their names', () => {
+    const said = Object.fromEntries(
+      Object.entries<AttackPreset>(attackPresets).map(([name, { components, steps, eot, selection, reports }]) => [
+        name,
+        [components.map(part => part.name).join(), steps, eot, selection.draws, selection.tie, reports],
+      ]),
+    )
+    expect(said).toMatchObject({
+      'pgd20-eot10': ['pgd', 20, 10, 10, 'largerMargin', 'fresh'],
+      'pgd200-eot20': ['pgd', 200, 20, 10, 'largerMargin', 'fresh'],
+      'autoattack-standard': ['apgd-ce,apgd-t,fab-t,square', undefined, 1, 1, 'keep', 'selection'],
+      'autoattack-rand': ['apgd-ce,apgd-dlr', undefined, 'setting', 1, 'keep', 'selection'],
+      'autoattack-fixed': ['apgd-ce,apgd-dlr', undefined, 'setting', 20, 'keep', 'selection'],
+      'autoattack-fresh': ['apgd-ce,apgd-dlr,apgd-t,fab-t,square', undefined, 'setting', 20, 'largerMargin', 'fresh'],
+    })
+  })
+
+  it('should give Square 50 queries for each iteration of the others, as AutoAttack 5,000 beside 100', async () => {
+    await useBackend('reference')
+    const seen: number[] = []
+    const view: AttackerView = (x, { context }) => {
+      seen.push(context.attackStep)
+      return {
+        logits: x
+          .sum([1, 2, 3])
+          .mul(0)
+          .reshape([-1, 1])
+          .add(tensor([1, 0], [1, 2])),
+      }
+    }
+    await attackPresets.square.components[0].attack({ steps: 2 })(problemOf(pixels(1, shape), [0, 0], view))
+    expect(Math.max(...seen)).toBe(100)
+  })
+})
+
 describe('attacks on a defence that masks its gradient', () => {
   it('should break with Square what PGD and APGD find robust', async () => {
     await useBackend('reference')
@@ -121,13 +157,17 @@ describe('attacks on a defence that masks its gradient', () => {
 })
 
 describe('PGD as an attack', () => {
-  it("should under its paper's names take the paper's steps: 2/255 of 8/255 in l_inf, 0.1 of 0.5 in l_2", async () => {
+  it("should under the paper's names take the paper's steps, 2/255 of 8/255 in l_inf and 0.1 of 0.5 in l_2, and else a quarter of epsilon", async () => {
     await useBackend('reference')
     const { view } = linearView(1, 5)
-    for (const name of ['pgd20-eot10', 'pgd200-eot20'] as const) {
+    for (const [name, l2Step] of [
+      ['pgd20-eot10', 0.1],
+      ['pgd200-eot20', 0.1],
+      ['pgd', 0.125],
+    ] as const) {
       for (const [norm, epsilon, step] of [
         ['linf', 8 / 255, 2 / 255],
-        ['l2', 0.5, 0.1],
+        ['l2', 0.5, l2Step],
       ] as const) {
         const problem = problemOf(pixels(1, shape, { low: 0.4, high: 0.6 }), [0, 1], view, { norm, epsilon })
         const [{ attack }] = attackPresets[name].components

@@ -6,7 +6,7 @@ import type { Attack, AttackerView } from '../../../algorithms/attacks/problem.t
 import { square } from '../../../algorithms/attacks/square.ts'
 import { type Tensor, tensor, useBackend } from '../../../core/index.ts'
 import { bits, gaussian, linearClassifier, pixels } from '../fixtures.ts'
-import { features, linearView, problemOf, shape } from './attackFixtures.ts'
+import { features, linearView, predictions, problemOf, shape } from './attackFixtures.ts'
 
 /** In which random world attacks look, at which images, and what they ignore there. */
 
@@ -70,13 +70,17 @@ describe('the random world of a look', () => {
 
 describe('what is added to the loss', () => {
   it.each([
-    ['FAB', fabOnce(2, 2)],
+    ['FAB', fabTargeted({ steps: 2, finalSteps: 2, targets: 2 })],
     ['Square', square({ queries: 5 })],
   ] as const)('should not move an attack that needs the difference of logits: %s', async (_, attack) => {
     const { view } = linearView(2, 5)
     const extra: AttackerView = (x, draws) => ({ ...view(x, draws), extraLoss: x.square().sum([1, 2, 3]).mul(-100) })
-    const attacked = async (own: AttackerView) => bits((await attack(problemOf(pixels(2, shape), [0, 1], own, { epsilon: 0.3 }))).xAdv)
-    expect(await attacked(extra)).toBe(await attacked(view))
+    const x = pixels(2, shape)
+    const labels = await predictions(view, x)
+    const attacked = async (own: AttackerView) => bits((await attack(problemOf(x, labels, own, { epsilon: 0.5 }))).xAdv)
+    const plain = await attacked(view)
+    expect(await attacked(extra)).toBe(plain)
+    expect(plain).not.toBe(await bits(x))
   })
 })
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { viewOf } from '../../../algorithms/attacks/problem.ts'
+import { type AttackerView, viewOf } from '../../../algorithms/attacks/problem.ts'
 import type { Norm } from '../../../algorithms/attacks/projections.ts'
 import { squareRun } from '../../../algorithms/attacks/square.ts'
 import { l2Grid, l2Pattern, type ProposalContext, squareL2, squareLinf, stripes } from '../../../algorithms/attacks/squareProposals.ts'
@@ -168,5 +168,32 @@ describe.each(backendsUnderTest)('Square attack on %s', backend => {
     const longer = await squareRun({ ...problem, view: twoClasses(w, 50) }, { queries: 3 })
     longer.result.xAdv.dispose()
     expect(liveTensors()).toBe(before)
+  })
+})
+
+describe('the windows of Square attack', () => {
+  it('should change windows of the side that the schedule gives each query after the first, in l_2 two pixels at least', async () => {
+    await useBackend('reference')
+    const [size, queries] = [6, 100]
+    // Nothing changes the logits, so that the first image is kept and every query proposes a change of it.
+    const constant = viewOf(x => linearClassifier(gaussian(1, 'w', [size * size, 3]).mul(0))(x))
+    const changedAt = async (norm: Norm, last: number): Promise<number[][]> => {
+      const seen: number[][] = []
+      const x = pixels(2, [1, 1, size, size], { low: 0.4, high: 0.6 })
+      const view: AttackerView = (image, draws) => {
+        if (draws.context.attackStep > 0) seen.push([...image.dataSync()])
+        if (draws.context.attackStep === last) throw new Error('seen enough')
+        return constant(image, draws)
+      }
+      await expect(squareRun(problemOf(x, [0], view, { norm }), { queries })).rejects.toThrow('seen enough')
+      return seen.slice(1).map(image => [...image.keys()].filter(i => Math.abs(image[i]! - seen[0]![i]!) > 1e-6))
+    }
+    const rows = (await changedAt('linf', 8)).map(changed => new Set(changed.map(i => Math.floor(i / size))).size)
+    // Query 1 + k of 100 stands for 100 k of 10,000: shares 0.8 / 4, / 4, then / 8, / 8, / 8 and / 16; a window over columns of its own sign changes nothing.
+    expect(rows.map((count, k) => count === 0 || count === [3, 3, 2, 2, 2, 1, 1][k])).toEqual(new Array(7).fill(true))
+    expect(rows[1]).toBe(3)
+    const moved = (await changedAt('l2', 60)).slice(20).map(changed => changed.length)
+    expect(Math.max(...moved)).toBeGreaterThan(4)
+    expect(Math.max(...moved)).toBeLessThanOrEqual(8)
   })
 })

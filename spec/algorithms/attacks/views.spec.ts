@@ -8,6 +8,7 @@ import { qSample } from '../../../algorithms/diffusion/schedule.ts'
 import type { EpsilonModel } from '../../../algorithms/models/types.ts'
 import { purify } from '../../../algorithms/purification/purify.ts'
 import { paperTimesteps } from '../../../algorithms/purification/timesteps.ts'
+import { faithfulVpsdeTimes } from '../../../algorithms/purification/vpsdeTimes.ts'
 import { evaluationSources } from '../../../algorithms/randomness/drawName.ts'
 import { createDraws } from '../../../algorithms/randomness/draws.ts'
 import { grad, type Tensor, useBackend } from '../../../core/index.ts'
@@ -181,6 +182,15 @@ describe('surrogatePurifier', () => {
         `surrogatePurifier: steps must be a whole number from 1 to the purifier's 10, got ${steps}`,
       )
     }
+  })
+
+  it('should end where the purifier ends, which by the published times of few steps is before time 0', () => {
+    const intervals = faithfulVpsdeTimes({ tStar: 0.1, inferenceSteps: 5 })
+    const { epsilonTheta } = purifierOf(smallEpsilon(1, 1))
+    const [only, ...more] = surrogatePurifier({ epsilonTheta, intervals, reverse: { kind: 'sde' } }, { steps: 1 }).intervals
+    expect(more).toEqual([])
+    expect(only!.t).toBe(intervals[0]!.t)
+    expectNear(only!.t - only!.dt, 1e-3 - 1 / 5, 1e-12)
   })
 
   it('should be purifiable and meet the locked noise of the defender', async () => {

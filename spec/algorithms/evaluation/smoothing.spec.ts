@@ -57,6 +57,15 @@ describe('certify', () => {
     const [certificate] = await certify(sure, copies([0, 0, 0, 0], 1), drawsOf(1), { sigma: 0.25, samples: 50, selection: 2, alpha: 0.01 })
     expect(certificate!.answer).toBe(1)
     expectNear(certificate!.radius, 0.25 * normalQuantile(0.01 ** (1 / 50)), 1e-12)
+    // The paper's alpha of 0.001 where none is given.
+    const [usual] = await certify(sure, copies([0, 0, 0, 0], 1), drawsOf(1), { sigma: 0.25, samples: 50, selection: 2 })
+    expectNear(usual!.probability, 0.001 ** (1 / 50), 1e-12)
+  })
+
+  it('should bound the probability of the class that was guessed, whatever the other draws prefer', async () => {
+    const fickle: Defence = (x, draws) => binary(x.mul(0).add(draws.context.purpose === 'select' ? 1 : -1))
+    const certificates = await certify(fickle, copies([0, 0, 0, 0], 1), drawsOf(1), { sigma: 0.25, samples: 50, selection: 2 })
+    expect(certificates).toEqual([{ answer: null, radius: 0, probability: 0 }])
   })
 
   it('should guess the class on other draws than those that bound its probability, none of them repeated', async () => {
