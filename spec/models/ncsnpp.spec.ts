@@ -1,8 +1,12 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { ncsnppConfig } from '../../algorithms/models/ncsnpp/config.ts'
+import { encoder } from '../../algorithms/models/ncsnpp/encoder.ts'
+import { createModuleList, type ModuleList, type NcsnppRun } from '../../algorithms/models/ncsnpp/modules.ts'
+import { downsampling } from '../../algorithms/models/ncsnpp/resampling.ts'
 import { createNcsnpp, type NcsnppConfig, renameNcsnppParameters } from '../../algorithms/models/ncsnpp.ts'
 import { grad, ops, type Tensor, tensor, tidy, useBackend } from '../../core/index.ts'
-import { countParameters } from '../../core/nn/index.ts'
+import { avgPool2d, conv2dLayer, countParameters, scope } from '../../core/nn/index.ts'
 import { normal } from '../../core/random/distributions.ts'
 import { foldIn, key } from '../../core/random/key.ts'
 import { sizeOf } from '../../core/shape.ts'
@@ -10,6 +14,7 @@ import { openGoldenFolder } from '../../experiments/parity/goldenFolder.ts'
 import { configOf } from '../../experiments/parity/tensors.ts'
 import { expectAllNear } from '../support/numbers.ts'
 import { runs } from '../support/replay.ts'
+import { asTensors, batchOfOne, conv, layerOf, randomImage, randomValues } from './plainLayers.ts'
 
 beforeAll(() => useBackend('reference'))
 
@@ -125,6 +130,12 @@ describe('createNcsnpp', () => {
     expect(largestDifference(plain, changed)).toBeGreaterThan(1e-6)
   })
 
+  it('should bring inputs of [0,1] to [-1,1] unless they are centred', () => {
+    const [network, raw] = [createNcsnpp(TINY), createNcsnpp({ ...TINY, centered: false })]
+    const params = randomParameters(network)
+    expectAllNear(raw.apply(params, image(), [7]).dataSync(), network.apply(params, image().mul(2).sub(1), [7]).dataSync(), 1e-12)
+  })
+
   it('should divide by sigma, which a label is under fourier and names under positional', () => {
     const ratio = (change: Partial<NcsnppConfig>): number => outputOf(change)[0]! / outputOf({ ...change, scale_by_sigma: true })[0]!
     expect(ratio({ embedding_type: 'fourier' })).toBeCloseTo(7, 10)
@@ -163,6 +174,35 @@ describe('createNcsnpp', () => {
     expect(() => createNcsnpp({ fir: true, fir_kernel: [1, 1] })).toThrow('fir_kernel [1,1] is shorter')
     expect(() => createNcsnpp({ nf: 6 })).toThrow('nf 6 is no multiple of 4')
     expect(() => createNcsnpp({ ch_mult: [] })).toThrow('ch_mult is empty')
+  })
+})
+
+describe('layers of NCSN++', () => {
+  const run = (modules: ModuleList, seed: number): NcsnppRun => {
+    const parameters = scope(asTensors(randomValues(seed, modules.shapes), modules.shapes))
+    return { parameters, timeFeatures: undefined, dropoutKey: undefined }
+  }
+
+  it('should put the mapped input before the feature map where they are appended (cat)', () => {
+    const modules = createModuleList()
+    const change = { progressive_input: 'input_skip', progressive_combine: 'cat', conditional: false } as const
+    const down = encoder(modules, ncsnppConfig({ ...TINY, ...change }))
+    const own = run(modules, 1)
+    // After the first convolution and the block of the first level.
+    const joined = down.apply(image(), own)[2]!
+    const [name] = Object.entries(modules.shapes).find(([, shape]) => String(shape) === '4,3,1,1')!
+    const mapped = conv2dLayer(avgPool2d(image(), 2), own.parameters.at(name.replace('.weight', '')))
+    expect(joined.shape).toEqual([1, 8, 2, 2])
+    expectAllNear(joined.slice([0, 0, 0, 0], [1, 4, 2, 2]).dataSync(), mapped.dataSync(), 1e-12)
+  })
+
+  it('should halve by a strided convolution with zeros below and to the right, without filter', () => {
+    const modules = createModuleList()
+    const halve = downsampling(modules, ncsnppConfig(TINY), { inputs: 2, outputs: 3, convolve: true })
+    const picture = randomImage(2, [2, 4, 4])
+    const widened = picture.map(plane => [...plane.map(row => [...row, 0]), new Array<number>(5).fill(0)])
+    const expected = conv(widened, layerOf(randomValues(3, modules.shapes), 'all_modules.0.Conv_0'), { kernel: 3, stride: 2, padding: 0 })
+    expectAllNear(halve(batchOfOne(picture), run(modules, 3)).dataSync(), expected.flat(2), 1e-12)
   })
 })
 
