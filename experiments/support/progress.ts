@@ -108,6 +108,8 @@ const startBar = (
     barCompleteChar: '█',
     barIncompleteChar: '░',
     barsize: 24,
+    // Cut to the terminal's width instead of switching its line wrap off, which a process that is killed would leave so.
+    linewrap: true,
     stream,
     // Signals are handled in one place (interrupt.ts), where the work is brought to a good end.
     gracefulExit: false,

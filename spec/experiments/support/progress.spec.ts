@@ -3,16 +3,16 @@ import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { createProgress, formatDuration, type ProgressOptions } from '../../../experiments/support/progress.ts'
 
-const setUp = (options: Partial<ProgressOptions> & { isTTY?: boolean } = {}) => {
-  const { isTTY = false, ...rest } = options
+const setUp = (options: Partial<ProgressOptions> & { isTTY?: boolean; columns?: number } = {}) => {
+  const { isTTY = false, columns = 200, ...rest } = options
   const clock = { ms: 0 }
   let output = ''
-  const stream = Object.assign(new PassThrough(), { isTTY, columns: 200 })
+  const stream = Object.assign(new PassThrough(), { isTTY, columns })
   stream.on('data', data => {
     output += data
   })
   const progress = createProgress({ label: 'training', total: 100, unit: 'steps', stream, now: () => clock.ms, ...rest })
-  return { progress, clock, output: () => stripVTControlCharacters(output) }
+  return { progress, clock, raw: () => output, output: () => stripVTControlCharacters(output) }
 }
 
 describe('progress on a log file', () => {
@@ -70,6 +70,13 @@ describe('progress on a terminal', () => {
     expect(output()).toContain('training █████')
     expect(output()).toContain('25/100 steps | 12.5 steps/s | 6s left, loss 0.5')
     expect(output().endsWith('\n')).toBe(true)
+  })
+
+  it('should leave nothing switched on the terminal by a process that is killed, and fit into its width', () => {
+    const { progress, raw } = setUp({ isTTY: true, columns: 40 })
+    expect(raw()).not.toContain('\x1b[?')
+    expect(stripVTControlCharacters(raw())).toBe(`training ${'░'.repeat(24)} 0/100 `)
+    progress.stop()
   })
 
   it('should leave signals to the one place that handles them', () => {
