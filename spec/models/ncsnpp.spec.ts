@@ -112,6 +112,10 @@ describe('createNcsnpp', () => {
     expect(most('all_modules.4.Conv_1.weight')).toBeLessThan(1e-4)
     expect(most('all_modules.4.Conv_0.weight')).toBeGreaterThan(0.1)
     expect(most('all_modules.0.W')).toBeGreaterThan(8)
+    // Variance 0.1 / 8, uniform.
+    const bound = Math.sqrt((3 * 0.1) / 8)
+    const query = most(Object.keys(made).find(name => name.endsWith('NIN_0.W'))!)
+    expect([query < bound, query > 0.8 * bound]).toEqual([true, true])
   })
 
   it.each<[string, Partial<NcsnppConfig>]>([
