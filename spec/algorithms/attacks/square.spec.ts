@@ -94,6 +94,9 @@ describe('square proposals', () => {
         expect(Math.abs(norm2(minus(start, context.clean)) - 0.1)).toBeLessThan(1e-12)
         const next = squareL2(start, side, context)
         expect(Math.abs(norm2(minus(next, context.clean)) - 0.1)).toBeLessThan(1e-12)
+        // What a smaller perturbation leaves of epsilon is shared by the channels.
+        const half = start.map((value, i) => (value + context.clean[i]!) / 2)
+        expect(Math.abs(norm2(minus(squareL2(half, side, context), context.clean)) - 0.1)).toBeLessThan(1e-12)
         const changed = [...start.keys()].filter(i => start[i] !== next[i])
         expect(changed.length).toBeGreaterThan(0)
         expect(changed.length).toBeLessThanOrEqual(2 * 2 * side * side)

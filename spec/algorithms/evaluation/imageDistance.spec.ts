@@ -49,6 +49,14 @@ describe('ssim', () => {
     expectNear(ssim(dot, new Array<number>(9).fill(0), [1, 3, 3], { window: 3, deviation: 0.7 }), luminance * structure, 1e-12)
   })
 
+  it('should take by default the published window of 11 pixels with deviation 1.5', () => {
+    const [a, b] = [11, 7].map(period => Float64Array.from({ length: 144 }, (_, i) => (i % period) / period)) as [
+      Float64Array,
+      Float64Array,
+    ]
+    expect(ssim(a, b, [1, 12, 12])).toBe(ssim(a, b, [1, 12, 12], { window: 11, deviation: 1.5 }))
+  })
+
   it('should refuse a window that does not fit, as the published one does not into 8 x 8', () => {
     expect(() => ssim(new Float64Array(64), new Float64Array(64), [1, 8, 8])).toThrow('window of 11 pixels')
     expect(() => ssim([0], [0, 1], [1, 1, 1], { window: 1 })).toThrow('images of 1 and 2 values')

@@ -36,6 +36,8 @@ describe('redFlags', () => {
   it('should leave within chance what chance explains, and raise each stronger attack by name', () => {
     expect(flagged({ otherAttacks: [{ name: 'Square', robust: 45, images: 100 }] })).toEqual([])
     expect(flagged({ unbounded: { robust: 2, images: 20 } })).toEqual([])
+    // Lower limits of 8 % and 4.7 %, either side of 5 %.
+    expect([15, 10].map(robust => flagged({ unbounded: { robust, images: 100 } }).length)).toEqual([1, 0])
     const [first, second] = redFlags({
       ...sound,
       otherAttacks: [

@@ -123,6 +123,14 @@ describe('predict', () => {
   })
 })
 
+describe('the test of predict', () => {
+  it('should be exact: 5 of 5 have the two-sided probability 1/16, which does not reject at 0.05, and 6 of 6 have 1/32', async () => {
+    const sure: Defence = x => binary(x.mul(0).add(1))
+    const answer = (samples: number) => predict(sure, copies([0, 0, 0, 0], 1), drawsOf(1), { sigma: 0.2, samples, alpha: 0.05 })
+    expect([await answer(5), await answer(6)]).toEqual([[null], [1]])
+  })
+})
+
 describe('a denoised classifier', () => {
   it('should classify what the denoiser makes of the noisy image', async () => {
     const denoiser = (noisy: Tensor) => noisy.mul(0).add(tensor([0, 1, 0, 0], [1, 1, 2, 2]))

@@ -60,6 +60,12 @@ describe('clopperPearsonLower', () => {
     for (const n of [1, 7, 1000, 100_000]) expect(clopperPearsonLower(n, n, 0.001)).toBeCloseTo(0.001 ** (1 / n), 12)
   })
 
+  it('should find a rare success among 100,000 samples, where the largest term of a tail far above it is no number', () => {
+    expect(binomialUpperTail(10, 100_000)(0.5)).toBe(1)
+    // Poisson: P(X >= 10) = 0.05 at a mean of 5.4254.
+    expect(clopperPearsonLower(10, 100_000, 0.05) * 100_000).toBeCloseTo(5.4254, 3)
+  })
+
   it('should lie above the true proportion with probability at most alpha, exactly summed', () => {
     for (const n of [5, 20, 100]) {
       for (const alpha of [0.001, 0.05]) {
