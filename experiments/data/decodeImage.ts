@@ -1,4 +1,4 @@
-import { decode as decodePng, hasPngSignature } from 'fast-png'
+import { convertIndexedToRgb, type DecodedPng, decode as decodePng, hasPngSignature } from 'fast-png'
 import { FileError } from '../../core/io/fileError.ts'
 import { UserError } from '../support/errors.ts'
 import type { RgbImage } from './rgbImage.ts'
@@ -54,6 +54,15 @@ const assertPngSize = (bytes: Uint8Array): void => {
     throw new Error(`${bytes.length} bytes cannot hold its ${width} x ${height} pixels`)
 }
 
+/** Whether pixels are indices of a palette, colour type 3; with other types a palette is a suggestion for displays. */
+const isIndexed = (bytes: Uint8Array): boolean => bytes[25] === 3
+
+const coloursOf = (png: DecodedPng): Uint8Array => {
+  const [first] = png.palette ?? []
+  if (!first) throw new Error('its palette is missing')
+  return threeChannels(convertIndexedToRgb(png), first.length)
+}
+
 const decodeJpeg = async (bytes: Uint8Array): Promise<RgbImage> => {
   const picture = (await loadSharp())(bytes, { failOn: 'truncated' })
   const { space } = await picture.metadata()
@@ -75,7 +84,9 @@ export const decodeImage = async (bytes: Uint8Array, name: string): Promise<RgbI
   try {
     if (!hasPngSignature(bytes)) return await decodeJpeg(bytes)
     assertPngSize(bytes)
-    const { width, height, channels, depth, data } = decodePng(bytes)
+    const png = decodePng(bytes)
+    const { width, height, channels, depth, data } = png
+    if (isIndexed(bytes)) return { width, height, data: coloursOf(png) }
     if (depth !== 8 || !(data instanceof Uint8Array || data instanceof Uint8ClampedArray))
       throw new Error(`it has ${depth} bits per channel`)
     return { width, height, data: threeChannels(Uint8Array.from(data), channels) }

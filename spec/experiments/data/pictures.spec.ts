@@ -69,6 +69,27 @@ describe('pictures', () => {
     expect([...data]).toEqual(expected)
   })
 
+  it('should be decoded to the colours of their palette: PNG of indices', async () => {
+    // Written by Pillow with five colours and four bits per index; its palette is the chunk from byte 33 to 60.
+    const file = bytes(
+      'iVBORw0KGgoAAAANSUhEUgAAAAMAAAACBAMAAABvWnspAAAAD1BMVEUA/wDIZDIKFB7/AAAAAP853QAQAAAADklEQVR4nGMwcGBQFgAAAkwApFZf5LAAAAAASUVORK5CYII=',
+    )
+    const colours = Uint8Array.of(255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 20, 30, 255, 0, 0, 200, 100, 50)
+    expect(await decodeImage(file, 'a.png')).toEqual({ width: 3, height: 2, data: colours })
+    const without = Buffer.concat([file.subarray(0, 33), file.subarray(60)])
+    await expect(decodeImage(without, 'a.png')).rejects.toThrow('its palette is missing')
+
+    for (const alpha of [[], [128]]) {
+      const palette = [[1, 2, 3, ...alpha] as [number, number, number], [7, 8, 9, ...alpha] as [number, number, number]]
+      const indexed = encode({ width: 2, height: 1, channels: 1, depth: 8, data: Uint8Array.of(1, 0), palette })
+      expect([...(await decodeImage(indexed, 'a.png')).data]).toEqual([7, 8, 9, 1, 2, 3])
+    }
+
+    const plain = encode({ width: 1, height: 1, channels: 3, depth: 8, data: Uint8Array.of(4, 5, 6) })
+    const suggesting = Buffer.concat([plain.subarray(0, 33), file.subarray(33, 60), plain.subarray(33)])
+    expect([...(await decodeImage(suggesting, 'a.png')).data]).toEqual([4, 5, 6])
+  })
+
   it('should be refused when they are none, in one line', async () => {
     for (const content of [new Uint8Array(0), bytes(jpegs.grey[0]).subarray(0, 40), Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10, 0)])
       await expect(decodeImage(content, 'x.jpg')).rejects.toThrow(
