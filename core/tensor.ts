@@ -3,6 +3,7 @@ import { type Scope, track } from './memory.ts'
 import * as ops from './ops/index.ts'
 import { formatShape, type Shape, ShapeError, sizeOf } from './shape.ts'
 import type { Node } from './tape.ts'
+import { requireWholeNumber } from './wholeNumber.ts'
 
 const safetyNet = new FinalizationRegistry<{ backend: Backend; storage: Storage }>(({ backend, storage }) => release(backend, storage))
 
@@ -191,8 +192,11 @@ export const tensor = (values: ArrayLike<number>, shape: Shape = [values.length]
   return makeTensor(backend, backend.upload(values, options.dtype === 'int32' ? 'int32' : backend.floatType), [...shape])
 }
 
-export const full = (shape: Shape, value: number, options: TensorOptions = {}): Tensor =>
-  tensor(new Float64Array(sizeOf(shape)).fill(value), shape, options)
+/** A tensor of one value everywhere. Throws RangeError when a length is no whole number of at least 0. */
+export const full = (shape: Shape, value: number, options: TensorOptions = {}): Tensor => {
+  for (const length of shape) requireWholeNumber('full', 'a length', length, 0)
+  return tensor(new Float64Array(sizeOf(shape)).fill(value), shape, options)
+}
 export const zeros = (shape: Shape, options: TensorOptions = {}): Tensor => full(shape, 0, options)
 export const ones = (shape: Shape, options: TensorOptions = {}): Tensor => full(shape, 1, options)
 export const scalar = (value: number, options: TensorOptions = {}): Tensor => full([], value, options)

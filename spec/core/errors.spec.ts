@@ -124,6 +124,7 @@ const wrongNumbers: readonly {
   { option: 'conv2d: padding', call: padding => convolve({ padding }), least: 0, values: ['same', null, -1, 0.5, 2 ** 31] },
   { option: 'conv2d: padding', call: left => convolve({ padding: [0, 0, left, 0] }), least: 0, values: [[1], -1, 0.5] },
   { option: 'conv2d: groups', call: groups => convolve({ groups }), least: 1, values: [[1], 0, -1, 0.5] },
+  { option: 'full: a length', call: length => zeros([length]), least: 0, values: [-1, 0.5, Number.NaN, '2'] },
   { option: 'groupNorm: groups', call: groups => normalise({ groups }), least: 1, values: [[1], 0, -1, 1.5] },
   { option: 'attention: heads', call: heads => attend({ heads }), least: 1, values: [[1], 0, -1, 1.5] },
   { option: 'broadcastTo: a length', call: length => zeros([1]).broadcastTo([length]), least: 0, values: [-1, 2.5] },
