@@ -1,14 +1,17 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createEdmNet } from '../../algorithms/models/edmNet.ts'
+import { guidedUnetConfig } from '../../algorithms/models/guidedUnet/config.ts'
+import { applyLayer } from '../../algorithms/models/guidedUnet/layers.ts'
+import { guidedUnetPlan } from '../../algorithms/models/guidedUnet/plan.ts'
 import { createGuidedUnet, GUIDED_UNET_PRESETS, type GuidedUnetConfig } from '../../algorithms/models/guidedUnet.ts'
 import { createUnet2d } from '../../algorithms/models/unet2d.ts'
 import { type Tensor, tensor, tidy, useBackend } from '../../core/index.ts'
-import { countParameters } from '../../core/nn/index.ts'
+import { countParameters, scope } from '../../core/nn/index.ts'
 import { key } from '../../core/random/key.ts'
 import { expectAllNear } from '../support/numbers.ts'
 import { asDhariwal, asUnet2d } from './guidedUnetNames.ts'
 import { plainGuidedUnet } from './plainGuidedUnet.ts'
-import { asTensors, batchOfOne, pooledValues, randomImage } from './plainLayers.ts'
+import { asTensors, batchOfOne, enlarged, pooledValues, randomImage, shrunk } from './plainLayers.ts'
 
 beforeAll(() => useBackend('reference'))
 
@@ -72,6 +75,25 @@ describe('createGuidedUnet', () => {
     const names = Object.keys(createGuidedUnet({ ...TINY, ...pooling }).parameterShapes())
     expect(names.filter(name => /input_blocks\.2|output_blocks\.1\.2/.test(name))).toEqual([])
     expect(outputOf(pooling).every(Number.isFinite)).toBe(true)
+    const context = { config: guidedUnetConfig({ ...TINY, ...pooling }), timeFeatures: tensor([0], [1, 1]), dropoutKey: undefined }
+    for (const [resample, expected] of [
+      ['down', shrunk(image)],
+      ['up', enlarged(image)],
+    ] as const) {
+      const layer = { kind: 'resampling', channels: 3, resample } as const
+      expectAllNear(applyLayer(batchOfOne(image), scope({}), { layer, context }).dataSync(), expected.flat(2), 1e-12)
+    }
+  })
+
+  it('should count heads by their channels, or as it is told for the way down and the way up', () => {
+    const heads = (change: Partial<GuidedUnetConfig>): number[][] => {
+      const { input, middle, output } = guidedUnetPlan(guidedUnetConfig({ ...TINY, ...change }))
+      return [input.flat(), middle, output.flat()].map(layers => layers.flatMap(layer => (layer.kind === 'attention' ? [layer.heads] : [])))
+    }
+    expect(heads({})).toEqual([[2], [2], [2, 2]])
+    const counted = { num_head_channels: -1, num_heads: 4 }
+    expect(heads(counted)).toEqual([[4], [4], [4, 4]])
+    expect(heads({ ...counted, num_heads_upsample: 8 })).toEqual([[4], [4], [8, 8]])
   })
 
   it('should as ADM be the DhariwalUNet of EDM under other names', () => {
