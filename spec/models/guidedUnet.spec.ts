@@ -156,6 +156,9 @@ describe('createGuidedUnet', () => {
           .map(Math.abs),
       ),
     ).toBe(0)
+    // 256 values: the standard error of a deviation is 4.4 %.
+    const classes = made['label_emb.weight']!.dataSync()
+    expect(Math.abs(Math.hypot(...classes) / Math.sqrt(classes.length) - 1)).toBeLessThan(0.18)
     expect(Math.max(...made['middle_block.0.in_layers.2.weight']!.dataSync())).toBeCloseTo(1 / Math.sqrt(64 * 9), 3)
   })
 

@@ -162,6 +162,7 @@ describe('createResNet', () => {
     // 2,304 to 36,864 values: the standard error of a deviation is below 1.5 %.
     const near = (actual: number, expected: number): void => expect(Math.abs(actual / expected - 1)).toBeLessThan(0.06)
     near(deviation({ implementation: 'heCifar', depth: 20 }, 'layer2.0.conv1.weight'), Math.sqrt(2 / (16 * 9)))
+    near(deviation({ implementation: 'heCifar', depth: 8, widths: [8, 8, 64], classes: 64 }, 'linear.weight'), Math.sqrt(2 / 64))
     near(deviation({ implementation: 'imagenet', depth: 18, widths: [16, 32, 8, 8] }, 'layer2.0.conv1.weight'), Math.sqrt(2 / (32 * 9)))
     near(deviation({ implementation: 'cifar', depth: 18, widths: [16, 32, 8, 8] }, 'layer2.0.conv1.weight'), 1 / Math.sqrt(3 * 16 * 9))
   })

@@ -87,6 +87,8 @@ const plainLogits = (values: Values, image: Image): number[] => {
 describe('createVit', () => {
   it('should have the published number of parameters of ViT-B/16, for 10 and 1,000 classes', () => {
     expect(countParameters(createVit().parameterShapes())).toBe(85_806_346)
+    // What no parameter's shape depends on.
+    expect(createVit().config).toMatchObject({ imageSize: 224, heads: 12, epsilon: 1e-12 })
     expect(countParameters(createVit({ classes: 1000 }).parameterShapes())).toBe(86_567_656)
   })
 
