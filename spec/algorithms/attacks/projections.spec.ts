@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { l2Norm, type Norm, projectBall, projectImage, steepestDirection } from '../../../algorithms/attacks/projections.ts'
-import { type Tensor, useBackend, zeros } from '../../../core/index.ts'
+import { type Tensor, tensor, useBackend, zeros } from '../../../core/index.ts'
 import { backendsUnderTest, isFloat32 } from '../../support/backends.ts'
 import { expectAllNear } from '../../support/numbers.ts'
 import { runs } from '../../support/replay.ts'
@@ -124,6 +124,13 @@ describe.each(backendsUnderTest)('projections on %s', backend => {
       expect([...(await projectBall(zeros(shape), { norm, epsilon: 0 }).data())].every(value => value === 0)).toBe(true)
     }),
   )
+
+  it('should project into the ball first and into the box then', async () => {
+    await useBackend(backend)
+    const [x, delta] = [tensor([0.875, 0.5], [1, 1, 1, 2]), tensor([0.375, 0.5], [1, 1, 1, 2])]
+    // delta has norm 0.625: half of it stays.
+    expectAllNear(await projectImage(x, delta, { norm: 'l2', epsilon: 0.3125 }).data(), [1, 0.75], 4 * ulps)
+  })
 
   it('should take the norm of each image', async () => {
     await useBackend(backend)

@@ -49,6 +49,17 @@ describe.each(backendsUnderTest)('views of a defence on %s', backend => {
     )
   })
 
+  it('should not trace the purifier under BPDA, so that it takes no memory', async () => {
+    await useBackend(backend)
+    const traced: boolean[] = []
+    const watched = identityBackward(input => {
+      traced.push(input.mul(2).node !== undefined)
+      return input
+    })
+    gradientOf(watched, pixels(1, shape))
+    expect(traced).toEqual([false])
+  })
+
   it('should give BPDA the full gradient where purification is the identity (P60)', async () => {
     await useBackend(backend)
     const { classifier, draws, x } = setup(4)

@@ -224,10 +224,26 @@ describe.each(backendsUnderTest)('evaluateEnsemble on %s', backend => {
     const defence: Defence = x => linearClassifier(w)(x)
     const batch = batchOf(3)
     const options = optionsOf(attackPresets.pgd, { view: other, reportDraws: 1, epsilon: 0.3 })
-    const { xAdv, advCorrect, selectionCorrect } = await evaluateEnsemble(defence, batch, options)
-    expect([...selectionCorrect]).toEqual(advCorrect.map(([correct]) => Number(correct)))
+    const { xAdv, advCorrect } = await evaluateEnsemble(defence, batch, options)
     const judged = await evaluateEnsemble(defence, { ...batch, images: xAdv }, optionsOf(attackPresets.none, { reportDraws: 1 }))
     expect(judged.cleanCorrect).toEqual(advCorrect)
+  })
+
+  it('should select by the defence itself when the attack runs on something else', async () => {
+    await useBackend(backend)
+    // The defence is right and what the attacker runs is wrong about every image.
+    const answer =
+      (logits: readonly number[]): Defence =>
+      x =>
+        x
+          .sum([1, 2, 3])
+          .mul(0)
+          .reshape([-1, 1])
+          .add(tensor(logits, [1, 2]))
+    const options = optionsOf(attackPresets.pgd, { view: viewOf(answer([0, 1])), reportDraws: 1 })
+    const { components, selectionCorrect } = await evaluateEnsemble(answer([1, 0]), batchOf(3), options)
+    expect(components[0]).toMatchObject({ attacked: 3, found: 3, selectionAccuracy: 1 })
+    expect([...selectionCorrect]).toEqual([1, 1, 1])
   })
 
   it('should repeat itself bit for bit, take the eot of the preset where something is random, and leave only its result', async () => {
