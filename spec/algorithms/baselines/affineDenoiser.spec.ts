@@ -165,6 +165,11 @@ describe('oneStepDenoiser', () => {
     expectAllNear(plain.dataSync(), purified.dataSync(), 1e-9)
   })
 
+  it('should leave no pixel outside [0, 1]', () => {
+    const estimate = oneStepDenoiser({ epsilonTheta: xT => xT.mul(0), schedule }, 0.3)(tensor([-0.5, 0.25, 0.5, 1.5], [1, 1, 2, 2]))
+    expectAllNear(estimate.dataSync(), [0, 0.25, 0.5, 1], 1e-12)
+  })
+
   it('should need noise', () => {
     expect(() => oneStepDenoiser({ epsilonTheta: smallEpsilon(3, 1), schedule }, 0)).toThrow('sigma > 0, got 0')
   })
