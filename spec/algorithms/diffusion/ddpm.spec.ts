@@ -74,7 +74,7 @@ describe('DDPM reverse step (E3)', () => {
     })
   }
 
-  it('should clip and add the variance fixedLarge by default, as the published scripts do', async () => {
+  it('should clip by default and add the variance fixedLarge, as the published scripts do', async () => {
     await useBackend('reference')
     const far = tensor([30], [1, 1, 1, 1])
     const none = tensor([0], [1, 1, 1, 1])
