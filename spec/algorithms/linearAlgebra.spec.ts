@@ -46,6 +46,10 @@ describe('symmetricEigen', () => {
     )
   })
 
+  it('should read the upper triangle alone', () => {
+    expect(symmetricEigen([2, 1, 7, 3], 2)).toEqual(symmetricEigen([2, 1, 1, 3], 2))
+  })
+
   it('should refuse what is no finite matrix', () => {
     expect(() => symmetricEigen([1, 2, 3], 2)).toThrow('needs 2 x 2 finite elements, got 3')
     expect(() => symmetricEigen([1, 0, 0, Number.NaN], 2)).toThrow('finite')
