@@ -146,7 +146,8 @@ export const claims: readonly Claim[] = [
     ],
     specs: [
       `${algorithms}/edm.spec.ts#(P44)`,
-      ...['P45', 'P48', 'P49', 'P54', 'P55'].map(p => `${algorithms}/purification/continuous.spec.ts#(${p})`),
+      `${algorithms}/purification/purifyEdm.spec.ts#(P45)`,
+      ...['P48', 'P49', 'P54', 'P55'].map(p => `${algorithms}/purification/continuous.spec.ts#(${p})`),
     ],
     properties: ['P44', 'P45', 'P48', 'P49', 'P54', 'P55'],
     deviations: 'The published scripts start at 0.5, which is more noise than t* = 0.1 of the VP SDE, 0.340 (audit finding M11).',

@@ -201,6 +201,25 @@ describe('start and iterate of the evaluated attack (M3)', () => {
     expect(await bits(random.xAdv)).not.toBe(await bits(batch.images))
   })
 
+  it('should tell of each step of the first run alone', async () => {
+    await useBackend('reference')
+    const defence = linearClassifier(gaussian(6, 'w', [4, 3]))
+    const steps: number[] = []
+    const { trace } = await evaluateBatch(
+      x => defence(x),
+      { images: pixels(6, [2, 1, 2, 2]), labels: [0, 1], ids: [0, 1] },
+      {
+        seed: 1,
+        setting: { name: 'White', locks: lockSets.White, eotSamples: 1 },
+        attack: { norm: 'linf', epsilon: 0.1, stepSize: 0.05, steps: 3, restarts: 2 },
+        reportDraws: 1,
+        onStep: (_, attackStep) => void steps.push(attackStep),
+      },
+    )
+    expect(steps).toEqual([0, 1, 2])
+    expect(trace).toHaveLength(3)
+  })
+
   it('should return the last iterate, or the one of largest loss when asked', async () => {
     await useBackend('reference')
     // The loss is largest at 0.5, and a step of 0.11 from 0.55 goes beyond it, to where the loss is less.

@@ -230,15 +230,6 @@ describe.each(backendsUnderTest)('evaluateBatch on %s', backend => {
     }
   })
 
-  it('should tell of each step of the first run alone', async () => {
-    await useBackend(backend)
-    const steps: number[] = []
-    const onStep = (_: Tensor, attackStep: number) => void steps.push(attackStep)
-    const { trace } = await evaluateBatch(noisyLinear, copies(2), { ...optionsOf('White', { restarts: 2 }), reportDraws: 1, onStep })
-    expect(steps).toEqual([0, 1, 2])
-    expect(trace).toHaveLength(3)
-  })
-
   it('should leave nothing behind but the adversarial images', async () => {
     await useBackend(backend)
     const batch = copies(2)
