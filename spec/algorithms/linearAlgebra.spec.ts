@@ -47,7 +47,7 @@ describe('symmetricEigen', () => {
   })
 
   it('should read the upper triangle alone', () => {
-    expect(symmetricEigen([2, 1, 7, 3], 2)).toEqual(symmetricEigen([2, 1, 1, 3], 2))
+    expect(symmetricEigen([2, 1, 0.5, 9, 3, 1, 8, 7, 4], 3)).toEqual(symmetricEigen([2, 1, 0.5, 1, 3, 1, 0.5, 1, 4], 3))
   })
 
   it('should refuse what is no finite matrix', () => {
