@@ -249,6 +249,19 @@ describe('fusion of elementwise ops', () => {
     expect(backend.memory().bytesLive).toBe(0)
   })
 
+  it('should keep nothing of a pass of which only the first result fits', () => {
+    const backend = createCpu({ maximumPages: 4 })
+    withBackend(backend, () => {
+      const [x, ...rest] = Array.from({ length: 14 }, () => values([64, 64], 1))
+      const results = ops.elementwiseAll([x!, rest[0]!], pair)
+      const { bytesLive } = backend.memory()
+      expect(() => results[0]!.dataSync()).toThrow(/memory is exhausted/)
+      expect(backend.memory().bytesLive).toBe(bytesLive)
+      dispose([results, x, rest])
+    })
+    expect(backend.memory().bytesLive).toBe(0)
+  })
+
   it('should settle long chains on the way', () => {
     onFresh(true, () => {
       const x = tensor(new Float32Array(4096).fill(1))

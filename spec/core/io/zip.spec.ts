@@ -38,6 +38,17 @@ describe('zip', () => {
     expect(readAll(zip(files, options))).toEqual({ a: a.content, 'b/c': text('z'.repeat(5000)) })
   })
 
+  it('should take from the zip64 field only what is marked', () => {
+    const [table, end, extra] = [50, 97, [1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0]]
+    const plain = zip([a])
+    const bytes = Uint8Array.from([...plain.slice(0, end), ...extra, ...plain.slice(end)])
+    const view = new DataView(bytes.buffer)
+    view.setUint32(table + 42, 0xffffffff, true)
+    view.setUint16(table + 30, extra.length, true)
+    view.setUint32(end + extra.length + 12, end - table + extra.length, true)
+    expect(readAll(bytes)).toEqual({ a: a.content })
+  })
+
   it('should leave out folders', () => {
     expect(open(zip([{ name: 'x/', content: text('') }, a])).names).toEqual(['a'])
   })
@@ -59,6 +70,7 @@ describe('zip', () => {
     ['another name in the header', zip([{ ...a, localName: 'b' }]), /has another name in its header/],
     ['a file longer than its room', zip([{ ...a, size: 13, storedSize: 13 }]), /needs bytes 38 to 51, it has room to byte 50/],
     ['files that overlap', zip([a, { ...a, name: 'b', offset: 4 }]), /overlaps/],
+    ['two empty files in one place', zip(['a', 'b'].map(name => ({ name, content: text(''), offset: 0 }))), /overlaps what lies at byte 0/],
     ['a place beyond the table', zip([{ ...a, offset: 90 }]), /overlaps/],
     ['a place without header', zip([{ ...a, content: new Uint8Array(60), offset: 1, size: 0, storedSize: 0 }]), /has no header at byte 1/],
     ['more content than announced', zip([{ ...a, deflate: true, size: 5 }]), /cannot be unpacked \(it holds more than the 5 bytes/],

@@ -35,6 +35,14 @@ describe('dropout', () => {
     expect(Array.from(dropout(ones([2, 5]), 0.5, key(3)).dataSync())).not.toEqual(Array.from(short))
   })
 
+  it('should give each image with a key of its own the mask that it has alone', () => {
+    const keys = [key(4), key(5), key(6)]
+    const together = Array.from(dropout(ones([3, 8]), 0.5, keys).dataSync())
+    expect(together).toEqual(keys.flatMap(own => Array.from(dropout(ones([1, 8]), 0.5, [own]).dataSync())))
+    expect(together).toEqual(keys.flatMap(own => Array.from(dropout(ones([8]), 0.5, own).dataSync())))
+    expect(() => dropout(ones([2, 8]), 0.5, keys)).toThrow('dropout: 2 images but 3 keys; give one key per image')
+  })
+
   it('should refuse probabilities outside [0, 1)', () => {
     expect(() => dropout(ones([1]), 1, key(1))).toThrow('dropout: probability 1 is outside')
   })
