@@ -47,7 +47,7 @@ describe('symmetricEigen', () => {
   })
 
   it('should read the upper triangle alone', () => {
-    // A zero first: the rotations before it would make the matrix symmetric.
+    // Zero first: a rotation there would make the rest symmetric.
     expect(symmetricEigen([2, 0, 0.5, 9, 3, 1, 8, 7, 4], 3)).toEqual(symmetricEigen([2, 0, 0.5, 0, 3, 1, 0.5, 1, 4], 3))
   })
 
