@@ -23,11 +23,11 @@ export type Values = Readonly<Record<string, Float64Array>>
 export const randomValues = (seed: number, shapes: ParameterShapes): Values =>
   Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => {
-      return [name, normal(foldIn(key(seed), name), sizeOf(shape)).map(valueOf(name))]
+      return [name, normal(foldIn(key(seed), name), sizeOf(shape)).map(scaledAs(name))]
     }),
   )
 
-const valueOf = (name: string): ((z: number) => number) => (name.endsWith('running_var') ? z => 0.5 + Math.abs(z) : z => 0.4 * z)
+const scaledAs = (name: string): ((z: number) => number) => (name.endsWith('running_var') ? z => 0.5 + Math.abs(z) : z => 0.4 * z)
 
 /** As `randomValues`, out of one small pool, since drawing takes most of the time of a network with many parameters. */
 export const pooledValues = (seed: number, shapes: ParameterShapes): Values => {
@@ -37,7 +37,7 @@ export const pooledValues = (seed: number, shapes: ParameterShapes): Values => {
   return Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => [
       name,
-      Float64Array.from({ length: sizeOf(shape) }, () => pool[next++ % pool.length]!).map(valueOf(name)),
+      Float64Array.from({ length: sizeOf(shape) }, () => pool[next++ % pool.length]!).map(scaledAs(name)),
     ]),
   )
 }
