@@ -49,6 +49,10 @@ describe('jsonDifferences', () => {
     )
   })
 
+  it('should show the beginning of long values', () => {
+    expect(jsonDifferences('x'.repeat(100), 1)).toEqual([` "${'x'.repeat(36)}... -> 1`])
+  })
+
   it('should name every place that differs', () => {
     const before = { attack: { steps: 20, norm: 'linf' }, seeds: [0, 1], old: true, sizes: [1] }
     const after = { attack: { steps: 40, norm: 'linf' }, seeds: [0, 2], fresh: null, sizes: [1, 2] }

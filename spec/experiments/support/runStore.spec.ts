@@ -26,6 +26,11 @@ describe('run store', () => {
     second.close()
   })
 
+  it('should name some of many options that differ, and the remedy', () => {
+    open(Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`option${i}`, 'value']))).close()
+    expect(() => open({})).toThrow(/: option0 "value" -> not set, .* and 35 more; use the same options or another --id$/)
+  })
+
   it('should write options, results and nothing else', () => {
     const run = open({ seed: 1, preset: undefined })
     run.writeJson('result.json', { accuracy: [0.5] })
