@@ -196,6 +196,18 @@ it.each(['reference', 'cpu'])('should hold few gradients at a time of a tensor t
   })
 })
 
+it('should leave nothing of an op that throws on cpu', () => {
+  const backend = createCpu()
+  const failing = {
+    name: 'failing',
+    define: () => {
+      throw new Error('on the way')
+    },
+  }
+  expect(() => backend.run(failing as never, [], null, [4], 'float32')).toThrow('on the way')
+  expect(backend.memory().bytesLive).toBe(0)
+})
+
 describe('what garbage collection frees', () => {
   it('should be what a forgotten pullback held, but for what is still in use', async () => {
     const backend = createReference()

@@ -262,6 +262,17 @@ describe('fusion of elementwise ops', () => {
     expect(backend.memory().bytesLive).toBe(0)
   })
 
+  it('should need no room later for a result that is freed before the rest of its pass is used', () => {
+    withBackend(createCpu({ maximumPages: 4 }), () => {
+      const [x, ...rest] = Array.from({ length: 13 }, () => values([64, 64], 1))
+      const [first, second] = ops.elementwiseAll([x!, rest[0]!], pair)
+      second!.dispose()
+      rest.push(values([64, 64], 2))
+      expect(first!.dataSync()).toHaveLength(64 * 64)
+      dispose([first, x, rest])
+    })
+  })
+
   it('should settle long chains on the way', () => {
     onFresh(true, () => {
       const x = tensor(new Float32Array(4096).fill(1))
