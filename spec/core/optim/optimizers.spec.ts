@@ -100,6 +100,7 @@ describe('adamw', () => {
 describe('ema', () => {
   it('should warm its decay up as 1 - (1 + n)^(-3/4), from a copy at the first update to the maximum', () => {
     expect([1, 2, 3].map(step => emaDecay(step))).toEqual([0, 1 - 2 ** -0.75, 1 - 3 ** -0.75])
+    expect([1, 2].map(step => emaDecay(step, { minDecay: 0.5 }))).toEqual([0, 0.5])
     expect(emaDecay(1e9)).toBe(0.9999)
     expect(emaDecay(11, { invGamma: 5, power: 1 })).toBeCloseTo(1 - 1 / 3, 15)
   })
