@@ -23,6 +23,7 @@ export const outputFile = (path: string, flag: string): OutputFile => {
     }
   }
   attempt(() => {
+    if (/[\\/]$/.test(path)) throw new Error('it is the name of a folder')
     createFolders(dirname(path))
     const found = statSync(path, { throwIfNoEntry: false })
     if (found?.isDirectory()) throw new Error('it is a folder')

@@ -214,7 +214,9 @@ it.each<[string, string[]]>([
     /^--(out|profile): cannot write \/dev\/null\/x.* \(E[A-Z]+: .*\); choose another place with --(out|profile)\n$/,
   )
   // A folder where a file is wanted; audit wants a folder.
-  if (command !== 'audit') expect(await refused(1, command, ...words, folder)).toMatch(/\(it is a folder\); choose another place/)
+  if (command === 'audit') return
+  expect(await refused(1, command, ...words, folder)).toMatch(/\(it is a folder\); choose another place/)
+  expect(await refused(1, command, ...words, `${out}/`)).toMatch(/\(it is the name of a folder\); choose another place/)
 })
 
 describe('an empty name of a file or folder', () => {
