@@ -243,7 +243,7 @@ describe('an evaluation that cannot be done', () => {
       2,
       'a place inside a safetensors file',
       () => ['--arch', 'wrn-10-1', '--dataset', 'digits', '--state-dict', 'model'],
-      /^--state-dict is model, but .*wrn\.safetensors is a safetensors file, which has no nested state dict; leave the option away\n/,
+      /^--state-dict is "model", but .*wrn\.safetensors is a safetensors file, which has no nested state dict; leave the option away\n/,
     ],
     [2, 'a deviation of 0', () => ['--arch', 'resnet20', '--std', '0'], /^--std is 0; use positive numbers/],
     [2, 'no purifier', () => ['--arch', 'resnet20', '--purify', 'ddpm'], /^--purify ddpm has no model; name its folder/],
