@@ -41,9 +41,14 @@ const usageOf = (command: Command): string => {
   return `${command.name() === 'run' ? 'npm start' : `npm run ${command.name()}`} -- ${command.usage()}`
 }
 
-/** commander says on one line what is wrong with an option, and for bad values what to give; where it says nothing of that, help does. */
+/**
+ * commander says what is wrong with an option, and for bad values what to give; where it says nothing of that, help does. Its
+ * guess of what was meant, a line of its own, joins that one.
+ */
 const withRemedy = (message: string): string =>
-  /is invalid( for argument '.*')?\. /.test(message) ? message : message.replace(/\.?\n/, '; see --help\n')
+  /is invalid( for argument '.*')?\. /.test(message)
+    ? message
+    : message.replace(/\n\(Did you mean (.*)\?\)/, ' (did you mean $1?)').replace(/\.?\n/, '; see --help\n')
 
 /** What the environment asks for, where it does. @throws UsageError */
 const checkThreads = (text: string | undefined): void => {

@@ -9,7 +9,7 @@ import { classifierOf, classifierShapes, findWeights, loadParameters } from '../
 import { watchInterrupt } from '../support/interrupt.ts'
 import { outputFile } from '../support/outputFile.ts'
 import { createProgress } from '../support/progress.ts'
-import { collectProvenance } from '../support/provenance.ts'
+import { collectProvenance, nameOfCode, type Provenance } from '../support/provenance.ts'
 import { openRun } from '../support/runStore.ts'
 import { armSettings, arms } from './arms.ts'
 import { type ArmOutcome, measureArm } from './measureArm.ts'
@@ -27,15 +27,19 @@ export interface QuirksOptions {
   readonly quiet?: boolean
 }
 
+/** What decides the results, the code too: what one commit has measured does not go on under the name of another. */
+export const decidingOptions = (provenance: Provenance): object => ({ ...armSettings, shortSteps, arms, code: nameOfCode(provenance) })
+
 /**
  * Trains what has no shipped weights, measures every arm and the ties, and writes quirks.json; what an earlier call in the same
- * folder has finished is not measured again.
+ * folder has finished with the same code is not measured again.
  * @throws UserError and FileError when the folder cannot be used, InterruptedError
  */
 export const runQuirks = async ({ out, write = false, quiet = false }: QuirksOptions): Promise<void> => {
   const command = `npm run quirks${write ? ' -- --write' : ''}`
   const kept = outputFile(join(out, 'quirks.json'), '--out')
-  const store = openRun({ root: out, id: runId, elsewhere: '--out', options: { ...armSettings, shortSteps, arms: arms as object[] } })
+  const provenance = collectProvenance({ seed: armSettings.seed, backend: 'cpu' })
+  const store = openRun({ root: out, id: runId, elsewhere: '--out', options: decidingOptions(provenance) })
   const interrupt = watchInterrupt({ resumeCommand: commandLine('quirks', { out, write }, { paths: ['out'] }) })
   const total = shortTrainings.length + arms.length + 1
   const progress = createProgress({ label: 'measuring', total, done: store.size, unit: 'measurements', silent: quiet })
@@ -63,7 +67,7 @@ export const runQuirks = async ({ out, write = false, quiet = false }: QuirksOpt
 
     const results: QuirkResults = {
       command,
-      provenance: collectProvenance({ seed: armSettings.seed, backend: 'cpu' }),
+      provenance,
       options: { ...armSettings, shortSteps },
       ties: store.get('ties') as unknown as QuirkResults['ties'],
       arms: Object.fromEntries(arms.map(arm => [arm.id, store.get(`arm/${arm.id}`) as unknown as ArmOutcome])),

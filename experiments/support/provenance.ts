@@ -55,6 +55,10 @@ const installedVersion = (root: string, name: string): string | null => {
   }
 }
 
+/** The commit and whether there were changes, or what else is known of the code; short enough to be read in a message. */
+export const nameOfCode = ({ git, version }: Pick<Provenance, 'git' | 'version'>): string =>
+  git ? `${git.commit.slice(0, 12)}${git.dirty ? ' with changes' : ''}` : `version ${version}`
+
 /** @param options.root the project's folder, for tests */
 export const collectProvenance = ({
   seed,

@@ -72,7 +72,7 @@ describe('the command that is called', () => {
     const { code, stderr } = await callProgram(...line.split(' '))
     expect([code, stderr]).toEqual([
       2,
-      expect.stringMatching(new RegExp(`^error: unknown command .*\\n\\(Did you mean ${guess}\\?\\)\\n$`)),
+      expect.stringMatching(new RegExp(`^error: unknown command .* \\(did you mean ${guess}\\?\\); see --help\\n$`)),
     ])
   })
 
