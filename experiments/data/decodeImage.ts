@@ -88,9 +88,9 @@ export const decodeImage = async (bytes: Uint8Array, name: string): Promise<RgbI
     const { width, height, channels, depth, data } = png
     if (isIndexed(bytes)) return { width, height, data: coloursOf(png) }
     if (depth !== 8 || !(data instanceof Uint8Array || data instanceof Uint8ClampedArray))
-      throw new Error(`it has ${depth} bits per channel`)
+      throw new FileError(name, `it has ${depth} bits per channel, where 8 are read`, 'convert it to 8 bits per channel')
     return { width, height, data: threeChannels(Uint8Array.from(data), channels) }
   } catch (cause) {
-    throw cause instanceof UserError ? cause : broken(cause)
+    throw cause instanceof UserError || cause instanceof FileError ? cause : broken(cause)
   }
 }

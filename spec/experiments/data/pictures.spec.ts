@@ -90,6 +90,13 @@ describe('pictures', () => {
     expect([...(await decodeImage(suggesting, 'a.png')).data]).toEqual([4, 5, 6])
   })
 
+  it('should be refused with its remedy where channels have another number of bits', async () => {
+    const deep = encode({ width: 1, height: 1, channels: 1, depth: 16, data: Uint16Array.of(500) })
+    await expect(decodeImage(deep, 'a.png')).rejects.toThrow(
+      /^a\.png: it has 16 bits per channel, where 8 are read; convert it to 8 bits per channel$/,
+    )
+  })
+
   it('should be refused when they are none, in one line', async () => {
     for (const content of [new Uint8Array(0), bytes(jpegs.grey[0]).subarray(0, 40), Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10, 0)])
       await expect(decodeImage(content, 'x.jpg')).rejects.toThrow(
