@@ -48,6 +48,9 @@ Examples:
     )
     .action(async ({ reuse, runs, out, mutate }: { reuse?: string; runs: string; out: string; mutate?: boolean }) => {
       const [markdown, html] = ['AUDIT.md', 'audit.html'].map(name => outputFile(join(out, name), '--out')) as [OutputFile, OutputFile]
+      const { lastRun, mutationResults, quirkResults } = await import('./storedResults.ts')
+      // They are used when all is computed; a damaged one should be refused before that.
+      for (const read of [lastRun, quirkResults, ...(mutate ? [] : [mutationResults])]) read(resolve(runs))
       const { reuseReport, runSpecs } = await import('./runSpecs.ts')
       const unnoticed = mutate ? await (await import('../mutation/runMutationCheck.ts')).runMutationCheck(projectRoot) : []
       const results = reuse === undefined ? await runSpecs(projectRoot) : reuseReport(resolve(reuse), projectRoot)

@@ -214,6 +214,16 @@ describe('a measurement of quirks that cannot be kept', () => {
   })
 })
 
+it('should be told that a stored result is damaged before an audit begins', async () => {
+  mkdirSync(out)
+  for (const name of ['quirks.json', 'mutation.json']) {
+    writeFileSync(join(out, name), '{}')
+    const { code, stderr } = await callProgram('audit', '--reuse', 'absent.json', '--runs', out, '--out', out)
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`audit: ${join(out, name)} does not hold what it should; delete it`)])
+    rmSync(join(out, name))
+  }
+})
+
 it.each<[string, string[]]>([
   ['bench', ['--quick', '--out']],
   ['audit', ['--reuse', 'absent.json', '--out']],
