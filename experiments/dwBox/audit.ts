@@ -4,7 +4,7 @@ import { shippedWeights } from '../digits/shippedWeights.ts'
 import { renderReport } from '../report/html/index.ts'
 import type { Interrupt } from '../support/interrupt.ts'
 import { createProgress } from '../support/progress.ts'
-import { collectProvenance } from '../support/provenance.ts'
+import { collectProvenance, nameOfCode } from '../support/provenance.ts'
 import { openRun } from '../support/runStore.ts'
 import { checkWeights } from './checkWeights.ts'
 import type { AuditOptions } from './options.ts'
@@ -31,7 +31,7 @@ export interface AuditRun {
 
 /**
  * The main job: measures every row of the plan, keeps each finished unit in the run's folder, and writes results.json and
- * report.html there. A run that was interrupted continues with the same id.
+ * report.html there. A run that was interrupted continues with the same id, by the same code.
  * @throws UserError and FileError before anything is written, when weights are missing or damaged
  */
 export const runAudit = async (run: AuditRun): Promise<{ results: AuditResults; folder: string }> => {
@@ -39,10 +39,11 @@ export const runAudit = async (run: AuditRun): Promise<{ results: AuditResults; 
   const rows = planRows(options)
   const units = planUnits(rows, options)
   const checksums = checkWeights(weights, purifiersOf(rows))
+  const provenance = collectProvenance({ seed: options.seed, backend: options.backend })
   const store = openRun({
     root: run.out,
     ...(run.id !== undefined && { id: run.id }),
-    options: { ...options, weights: combined(checksums) },
+    options: { ...options, code: nameOfCode(provenance), weights: combined(checksums) },
   })
   const interrupt = run.interrupt(run.resumeCommand(store.id))
   const began = Date.now()
@@ -73,7 +74,7 @@ export const runAudit = async (run: AuditRun): Promise<{ results: AuditResults; 
     const results: AuditResults = {
       id: store.id,
       command: run.command,
-      provenance: collectProvenance({ seed: options.seed, backend: options.backend }),
+      provenance,
       options: { ...options, weights: checksums },
       seconds: (Date.now() - began) / 1000,
       ...conclude(rows, units, unit => store.get(unit.key)),

@@ -4,7 +4,7 @@ import { purifiersOf } from '../dwBox/plan.ts'
 import { runPool } from '../dwBox/pool.ts'
 import type { Interrupt } from '../support/interrupt.ts'
 import { createProgress } from '../support/progress.ts'
-import { collectProvenance } from '../support/provenance.ts'
+import { collectProvenance, nameOfCode } from '../support/provenance.ts'
 import { openRun } from '../support/runStore.ts'
 import { landscapePage } from './html/page.ts'
 import { type LandscapeOptions, planLandscape, rowOf } from './options.ts'
@@ -27,7 +27,7 @@ export interface LandscapeRun {
 
 /**
  * Looks at the surroundings of each image, keeps each finished one in the run's folder, and writes results.json and landscape.html there.
- * A run that was interrupted continues with the same id.
+ * A run that was interrupted continues with the same id, by the same code.
  * @throws UserError and FileError before anything is written, when weights are missing or damaged
  */
 export const explore = async (run: LandscapeRun): Promise<{ results: LandscapeResults; folder: string }> => {
@@ -35,7 +35,12 @@ export const explore = async (run: LandscapeRun): Promise<{ results: LandscapeRe
   const row = rowOf(options)
   const units = planLandscape(options)
   const checksums = checkWeights(weights, purifiersOf([row]))
-  const store = openRun({ root: run.out, ...(run.id !== undefined && { id: run.id }), options: { ...options, weights: checksums } })
+  const provenance = collectProvenance({ seed: options.seed, backend: options.backend })
+  const store = openRun({
+    root: run.out,
+    ...(run.id !== undefined && { id: run.id }),
+    options: { ...options, code: nameOfCode(provenance), weights: checksums },
+  })
   const interrupt = run.interrupt(run.resumeCommand(store.id))
   const began = Date.now()
   try {
@@ -61,7 +66,7 @@ export const explore = async (run: LandscapeRun): Promise<{ results: LandscapeRe
     const results: LandscapeResults = {
       id: store.id,
       command: run.command,
-      provenance: collectProvenance({ seed: options.seed, backend: options.backend }),
+      provenance,
       options: { ...options, weights: checksums },
       seconds: (Date.now() - began) / 1000,
       defence: row.label,

@@ -150,16 +150,16 @@ describe('a run that has no place', () => {
     )
   })
 
-  it('should leave a run alone that another process works on, or that has other options or weights', async () => {
+  it('should leave a run alone that another process works on, or that has other options, code or weights', async () => {
     const small = run('--id', 'a', '--images', '4')
-    openRun({ root: out, id: 'a', options: { ...parseAuditOptions({}), weights: 'other' } }).close()
+    openRun({ root: out, id: 'a', options: { ...parseAuditOptions({}), code: 'older', weights: 'other' } }).close()
     const lock = acquireRunLock(join(out, 'a', 'lock'))
     expect(await callProgram(...small)).toMatchObject({ code: 1, stderr: expect.stringMatching(/in use by process \d+/) })
     lock.release()
     const other = await callProgram(...small)
     expect(other).toMatchObject({ code: 1, stdout: '' })
     expect(other.stderr).toMatch(
-      /^options differ from those of .*images 128 -> 4.*weights "other" -> "[0-9a-f]{16}"; use the same options or another --id\n$/,
+      /^options differ from those of .*images 128 -> 4.*code "older" -> "[^"]*", weights "other" -> "[0-9a-f]{16}"; use the same options or another --id\n$/,
     )
     expect(readdirSync(join(out, 'a')).sort()).toEqual(['journal.jsonl', 'options.json'])
   })
