@@ -35,8 +35,9 @@ const momentum = 0.75
  * Takes N gradients and one look more. Returns the strongest iterate; `trace` has one entry per iterate.
  * Throws RangeError when `steps` is not a whole number >= 1.
  * Deviations: the published code decides by one EoT sample where this takes the mean of all (audit finding H8), and returns the
- * clean image where nothing was misclassified (F3). Where that code differs from the paper this follows the paper: the code rounds
- * its checkpoints down, halves also when exactly 75 % of the iterations raised the loss, and starts on the ball's border.
+ * clean image where nothing was misclassified (F3). Where that code differs from the text this follows the text: the code
+ * rounds its checkpoints down, and halves also when exactly 75 % of the iterations raised the loss. Its random start is scaled to
+ * the ball's border (github.com/fra31/auto-attack, autopgd_base.py).
  */
 export const apgdRun = async (
   problem: AttackProblem,
