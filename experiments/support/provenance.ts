@@ -55,7 +55,10 @@ const installedVersion = (root: string, name: string): string | null => {
   }
 }
 
-/** The commit and whether there were changes, or what else is known of the code; short enough to be read in a message. */
+/**
+ * The first 12 digits of the commit, with a word where there were changes; outside a checkout the version. Part of the options of
+ * a run, so that it is not continued by other code. All changes have one name.
+ */
 export const nameOfCode = ({ git, version }: Pick<Provenance, 'git' | 'version'>): string =>
   git ? `${git.commit.slice(0, 12)}${git.dirty ? ' with changes' : ''}` : `version ${version}`
 

@@ -50,7 +50,7 @@ export interface OpenRunOptions {
   readonly id?: string
   /** The option that names another run, for messages: `--out` where the id is fixed. */
   readonly elsewhere?: '--id' | '--out'
-  /** Everything that decides the results; what does not (threads, verbosity) stays out. */
+  /** Everything that decides the results, the code too (`nameOfCode`); what does not (threads, verbosity) stays out. */
   readonly options: object
 }
 
@@ -95,7 +95,7 @@ const settleOptions = (folder: string, options: JsonValue, elsewhere: string): v
     const more = differences.length > MOST_SHOWN ? ` and ${differences.length - MOST_SHOWN} more` : ''
     throw new UserError(
       `options differ from those of ${folder}: ${differences.slice(0, MOST_SHOWN).join(', ')}${more}`,
-      `use the same options or another ${elsewhere}`,
+      `use the same options and code, delete the folder, or choose another ${elsewhere}`,
     )
   }
 }

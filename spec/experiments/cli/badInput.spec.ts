@@ -159,9 +159,15 @@ describe('a run that has no place', () => {
     const other = await callProgram(...small)
     expect(other).toMatchObject({ code: 1, stdout: '' })
     expect(other.stderr).toMatch(
-      /^options differ from those of .*images 128 -> 4.*code "older" -> "[^"]*", weights "other" -> "[0-9a-f]{16}"; use the same options or another --id\n$/,
+      /^options differ from those of .*images 128 -> 4.*code "older" -> "[^"]*", weights "other" -> "[0-9a-f]{16}"; use the same options and code, delete the folder, or choose another --id\n$/,
     )
     expect(readdirSync(join(out, 'a')).sort()).toEqual(['journal.jsonl', 'options.json'])
+  })
+
+  it.each(['run', 'landscape'])('should not be continued by other code: %s', async command => {
+    openRun({ root: out, id: 'a', options: { code: 'older' } }).close()
+    const { code, stderr } = await callProgram(command, '--out', out, '--weights', weights, '--id', 'a')
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/: code "older" -> "[^"]+", .*; use the same options and code, /)])
   })
 })
 
@@ -203,14 +209,22 @@ describe('a measurement of quirks that cannot be kept', () => {
   it('should be told of the option that it has where an older one lies', async () => {
     openRun({ root: out, id: 'quirks', options: { older: true } }).close()
     const { code, stderr } = await callProgram('quirks', '--out', out)
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/^options differ from those of .*; use the same options or another --out\n$/)])
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /^options differ from those of .*; use the same options and code, delete the folder, or choose another --out\n$/,
+      ),
+    ])
   })
 
   it('should not go on with what the code of another commit has measured', async () => {
     const provenance = collectProvenance({ seed: armSettings.seed, backend: 'cpu' })
     openRun({ root: out, id: 'quirks', options: decidingOptions({ ...provenance, git: { commit: '0'.repeat(40), dirty: true } }) }).close()
     const { code, stderr } = await callProgram('quirks', '--out', out)
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/: code "000000000000 with changes" -> "[^"]*"; use .* or another --out\n$/)])
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/: code "000000000000 with changes" -> "[^"]*"; use .* choose another --out\n$/),
+    ])
   })
 })
 

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { collectProvenance } from '../../../experiments/support/provenance.ts'
+import { collectProvenance, nameOfCode } from '../../../experiments/support/provenance.ts'
 
 let root: string
 beforeEach(() => {
@@ -61,5 +61,17 @@ describe('collectProvenance', () => {
     const provenance = collectProvenance({ seed: 0, backend: 'reference' })
     expect(provenance.version).toBe(version)
     expect(Object.keys(provenance.dependencies)).toEqual(Object.keys(dependencies))
+  })
+})
+
+describe('the name of the code', () => {
+  it('should tell commits and changes apart, and be the version where neither is known', () => {
+    const commit = `${'0123456789ab'}${'c'.repeat(28)}`
+    const name = (git: { commit: string; dirty: boolean } | null): string => nameOfCode({ git, version: '1.2.3' })
+    expect([name({ commit, dirty: false }), name({ commit, dirty: true }), name(null)]).toEqual([
+      '0123456789ab',
+      '0123456789ab with changes',
+      'version 1.2.3',
+    ])
   })
 })

@@ -28,7 +28,9 @@ describe('run store', () => {
 
   it('should name some of many options that differ, and the remedy', () => {
     open(Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`option${i}`, 'value']))).close()
-    expect(() => open({})).toThrow(/: option0 "value" -> not set, .* and 35 more; use the same options or another --id$/)
+    expect(() => open({})).toThrow(
+      /: option0 "value" -> not set, .* and 35 more; use the same options and code, delete the folder, or choose another --id$/,
+    )
   })
 
   it('should write options, results and nothing else', () => {
@@ -52,7 +54,9 @@ describe('run store', () => {
   it('should refuse to resume with other options, and say which', () => {
     open({ seed: 1, attack: { steps: 20 } }).close()
     const act = () => open({ seed: 1, attack: { steps: 40 } })
-    expect(act).toThrow(/options differ from those of .*: attack\.steps 20 -> 40; use the same options or another --id/)
+    expect(act).toThrow(
+      /options differ from those of .*: attack\.steps 20 -> 40; use the same options and code, delete the folder, or choose another --id/,
+    )
     expect(act).toThrow(UserError)
     open({ attack: { steps: 20 }, seed: 1 }).close()
   })
