@@ -243,6 +243,9 @@ it.each<[string, string[]]>([
   ['audit', ['--reuse', 'absent.json', '--out']],
   ['bundle', ['--out']],
   ['run', ['--profile']],
+  ['quality', ['--profile']],
+  ['certify', ['--profile']],
+  ['quirks', ['--profile']],
 ])('should say that a result cannot be written before it is computed: %s', async (command, words) => {
   expect(await refused(1, command, ...words, '/dev/null/x')).toMatch(
     /^--(out|profile): cannot write \/dev\/null\/x.* \(E[A-Z]+: .*\); choose another place with --(out|profile)\n$/,
